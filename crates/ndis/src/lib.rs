@@ -1,0 +1,2 @@
+//! NDIS network-buffer structures, constants and macros.
+#![no_std]

@@ -1,0 +1,1 @@
+//! Guest double, hostile guest, naive model switch and counting allocator.

@@ -1,0 +1,1 @@
+//! Device side of the virtio rings, without any knowledge of what they carry.

@@ -1,0 +1,1 @@
+//! The virtual machine queue engine, sans I/O: queues, filters, control requests and the lookup table they compile to.

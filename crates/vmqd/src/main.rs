@@ -1,0 +1,2 @@
+//! The `vmq` program.
+fn main() {}
