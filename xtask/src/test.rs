@@ -1,0 +1,55 @@
+//! Everything continuous integration runs, in order.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::step::Report;
+use crate::{check, setup};
+
+/// A whole run has to end within forty minutes on two cores; each step has its share, generously cut.
+const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+const UNIT_LIMIT: Duration = Duration::from_secs(20 * 60);
+const E2E_LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// Setup, check, unit tests, then the release binary end to end. What would be judged on rubble is not run.
+pub(crate) fn steps() -> Report {
+    let mut report = setup::steps();
+    if !report.is_sound() {
+        return report;
+    }
+    report.append(check::steps());
+    report.run(
+        "unit and integration tests",
+        UNIT_LIMIT,
+        Command::new("cargo").args(["test", "--workspace", "--exclude", "e2e", "--no-fail-fast"]),
+    );
+    let mut binary = Report::default();
+    binary.run(
+        "release binary",
+        BUILD_LIMIT,
+        Command::new("cargo").args(["build", "--release", "--package", "vmqd"]),
+    );
+    binary.run(
+        "guest image",
+        BUILD_LIMIT,
+        Command::new("e2e/guest/build.sh").arg("target/guest"),
+    );
+    let ready = binary.is_sound();
+    report.append(binary);
+    if ready {
+        // One at a time: each of these tests fills both cores of a small machine by itself.
+        report.run(
+            "end to end",
+            E2E_LIMIT,
+            Command::new("cargo").args([
+                "test",
+                "--package",
+                "e2e",
+                "--no-fail-fast",
+                "--",
+                "--test-threads=1",
+            ]),
+        );
+    }
+    report
+}
