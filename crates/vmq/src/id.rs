@@ -1,0 +1,159 @@
+//! Names of things as small numbers: queues, filters, VLANs.
+//!
+//! Queue and filter ids are ULONG in the OIDs but 16 bits wide in a frame's out-of-band slot 14, so 16 bits are all there
+//! are. Ids are handed out lowest first: numbers stay small, tables indexed by them stay dense, and the filter order of
+//! T2 follows from the sequence of requests alone.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A receive queue. 0 is the default queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueId(u16);
+
+impl QueueId {
+    /// The default queue, which exists from the start and is never freed (Q1).
+    pub const DEFAULT: QueueId = QueueId(0);
+
+    /// The queue numbered `id`, whether it exists or not.
+    pub const fn new(id: u16) -> QueueId {
+        QueueId(id)
+    }
+
+    /// The number.
+    pub const fn value(self) -> u16 {
+        self.0
+    }
+
+    /// The number as an index.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Whether this is the default queue.
+    pub const fn is_default(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl fmt::Display for QueueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A static filter. Ids start at 1 and are unique across queues; 0 never names a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FilterId(u16);
+
+impl FilterId {
+    /// The filter numbered `id`, whether it exists or not.
+    pub const fn new(id: u16) -> FilterId {
+        FilterId(id)
+    }
+
+    /// The number.
+    pub const fn value(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for FilterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A VLAN id as a frame carries it: 0 means "no tag, or a tag with id 0" (a priority tag).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VlanId(u16);
+
+impl VlanId {
+    /// No tag, or a tag that names no VLAN.
+    pub const UNTAGGED: VlanId = VlanId(0);
+
+    /// The VLAN numbered `id`; `None` if it does not fit the tag's 12 bits.
+    pub const fn new(id: u16) -> Option<VlanId> {
+        if id < 4096 { Some(VlanId(id)) } else { None }
+    }
+
+    /// The VLAN id inside a tag control information word, priority and DEI bits left out.
+    #[inline]
+    pub const fn from_tci(tci: u16) -> VlanId {
+        VlanId(tci & 0xfff)
+    }
+
+    /// The number, 0 to 4095.
+    #[inline]
+    pub const fn value(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for VlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Ids from 1 to a limit, the lowest free one first.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    limit: u16,
+    highest: u16,
+    freed: BTreeSet<u16>,
+}
+
+impl Ids {
+    pub(crate) const fn up_to(limit: u16) -> Ids {
+        Ids {
+            limit,
+            highest: 0,
+            freed: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Option<u16> {
+        if let Some(id) = self.freed.pop_first() {
+            return Some(id);
+        }
+        if self.highest == self.limit {
+            return None;
+        }
+        self.highest += 1;
+        Some(self.highest)
+    }
+
+    /// `id` came from [`take`](Ids::take) and is no longer in use.
+    pub(crate) fn give_back(&mut self, id: u16) {
+        let was_taken = id != 0 && id <= self.highest && self.freed.insert(id);
+        debug_assert!(was_taken, "id {id} was not in use");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_free_id_comes_first() {
+        let mut ids = Ids::up_to(3);
+        assert_eq!(
+            [ids.take(), ids.take(), ids.take(), ids.take()],
+            [Some(1), Some(2), Some(3), None]
+        );
+        ids.give_back(3);
+        ids.give_back(1);
+        assert_eq!(
+            [ids.take(), ids.take(), ids.take()],
+            [Some(1), Some(3), None]
+        );
+    }
+
+    #[test]
+    fn a_vlan_id_has_twelve_bits() {
+        assert_eq!(VlanId::new(4095).map(VlanId::value), Some(4095));
+        assert_eq!(VlanId::new(4096), None);
+        assert_eq!(VlanId::from_tci(0xe00a), VlanId::new(10).unwrap());
+    }
+}

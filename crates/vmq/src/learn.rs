@@ -1,0 +1,215 @@
+//! Learned filters: what the switch finds out from the frames that guests send.
+//!
+//! A guest that sends from an address gets the frames to that address. The engine sets such a filter itself and is its
+//! setter in the sense of T9, so it may also clear it: when the station moves, falls silent, or a static filter comes.
+//!
+//! Invariants: a learned filter never accepts a frame that a static filter accepts; an address on a VLAN is learned on at
+//! most one queue. A learned filter tests a MAC and one VLAN and has no filter id: ids name what somebody may clear.
+//!
+//! Each filter has a *mark*, the moment its address was last seen. Workers write marks through any table they hold, old
+//! or new, since all tables share one array.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::filter::{FilterInfo, Key};
+use crate::id::QueueId;
+use crate::tick::{Span, Tick};
+
+/// What became of an address that a guest was seen to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// Frames to it now go to this queue; before, no filter accepted them.
+    New,
+    /// Frames to it now go to this queue instead of the one it was learned on.
+    Moved {
+        /// Where it was before.
+        from: QueueId,
+    },
+    /// Frames to it go to this queue already.
+    Known,
+    /// Nothing changed.
+    Refused(Reason),
+}
+
+/// Why an address was not learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A group address cannot be anybody's source.
+    #[error("a group address is nobody's source address")]
+    Multicast,
+    /// A static filter gives the address to another queue, and static filters win.
+    #[error("a static filter gives the address to another queue")]
+    StaticElsewhere,
+    /// The queue has as many learned filters as a queue may have.
+    #[error("the queue has learned as many addresses as one queue may")]
+    PerQueueLimit,
+    /// There are as many filters as there may be.
+    #[error("there are as many filters as the engine may hold")]
+    TableFull,
+    /// No such queue, or its allocation is not complete, or it is being freed.
+    #[error("the queue does not exist, is not complete yet, or is being freed")]
+    QueueNotRunning,
+}
+
+/// The moments at which addresses were last seen, shared by the engine and every table.
+pub(crate) type Marks = Arc<[AtomicU32]>;
+
+/// Notes that the address of a mark was seen. Marks never go back, whichever thread's idea of time is the latest.
+#[inline]
+pub(crate) fn mark(slot: &AtomicU32, tick: Tick) {
+    // A plain load first: a busy address costs its cache line one write a tick, not one a frame.
+    if slot.load(Ordering::Relaxed) < tick.value() {
+        slot.store(tick.value(), Ordering::Relaxed);
+    }
+}
+
+/// The learned filters of all queues.
+#[derive(Debug)]
+pub(crate) struct LearnedFilters {
+    by_key: BTreeMap<Key, LearnedFilter>,
+    marks: Marks,
+    free_marks: Vec<u32>,
+    /// Nothing was last seen before this: exact when it was computed, since then a lower bound.
+    oldest: Tick,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LearnedFilter {
+    pub(crate) queue: QueueId,
+    /// Index of its mark.
+    pub(crate) entry: u32,
+}
+
+impl LearnedFilters {
+    pub(crate) fn new() -> LearnedFilters {
+        LearnedFilters {
+            by_key: BTreeMap::new(),
+            marks: Arc::new([]),
+            free_marks: Vec::new(),
+            oldest: Tick::new(0),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    pub(crate) fn queue_of(&self, key: Key) -> Option<QueueId> {
+        self.by_key.get(&key).map(|learned| learned.queue)
+    }
+
+    /// `key` must not be there yet.
+    pub(crate) fn insert(&mut self, key: Key, queue: QueueId, now: Tick) {
+        let Some(entry) = self.take_mark() else {
+            return;
+        };
+        if self.by_key.is_empty() || now < self.oldest {
+            self.oldest = now;
+        }
+        self.marks[entry as usize].store(now.value(), Ordering::Relaxed);
+        self.by_key.insert(key, LearnedFilter { queue, entry });
+    }
+
+    /// Puts `key` on `queue` and notes that it was seen.
+    pub(crate) fn renew(&mut self, key: Key, queue: QueueId, now: Tick) {
+        if let Some(learned) = self.by_key.get_mut(&key) {
+            learned.queue = queue;
+            mark(&self.marks[learned.entry as usize], now);
+        }
+    }
+
+    /// Removes `key`; answers whose it was.
+    pub(crate) fn remove(&mut self, key: Key) -> Option<QueueId> {
+        let learned = self.by_key.remove(&key)?;
+        self.free_marks.push(learned.entry);
+        Some(learned.queue)
+    }
+
+    /// Removes what `condemned` says; answers whose they were, in key order.
+    pub(crate) fn remove_where(
+        &mut self,
+        condemned: impl Fn(Key, QueueId, Tick) -> bool,
+    ) -> Vec<QueueId> {
+        let mut owners = Vec::new();
+        let marks = &self.marks;
+        let free_marks = &mut self.free_marks;
+        self.by_key.retain(|key, learned| {
+            let goes = condemned(*key, learned.queue, read(marks, learned.entry));
+            if goes {
+                owners.push(learned.queue);
+                free_marks.push(learned.entry);
+            }
+            !goes
+        });
+        owners
+    }
+
+    /// Removes what was not seen for `max_age`; answers whose they were.
+    pub(crate) fn expire(&mut self, now: Tick, max_age: Span) -> Vec<QueueId> {
+        let owners = self.remove_where(|_, _, seen| now.since(seen) >= max_age);
+        self.oldest = self.iter_seen().map(|(seen, _)| seen).min().unwrap_or(now);
+        owners
+    }
+
+    /// The filter that was silent for longest; of several, the one with the lowest key.
+    pub(crate) fn most_silent(&self) -> Option<Key> {
+        self.iter_seen().min().map(|(_, key)| key)
+    }
+
+    /// A moment before which nothing expires, if there is anything to expire.
+    pub(crate) fn next_expiry(&self, max_age: Span) -> Option<Tick> {
+        if self.by_key.is_empty() {
+            None
+        } else {
+            Some(self.oldest.after(max_age))
+        }
+    }
+
+    /// All of them, by VLAN and address.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, LearnedFilter)> {
+        self.by_key.iter().map(|(key, learned)| (*key, *learned))
+    }
+
+    pub(crate) fn infos(&self, queue: QueueId) -> impl Iterator<Item = FilterInfo> {
+        self.iter()
+            .filter(move |(_, learned)| learned.queue == queue)
+            .map(|(key, learned)| FilterInfo {
+                id: None,
+                queue: learned.queue,
+                filter: key.filter(),
+                last_seen: Some(read(&self.marks, learned.entry)),
+            })
+    }
+
+    fn iter_seen(&self) -> impl Iterator<Item = (Tick, Key)> {
+        self.iter()
+            .map(|(key, learned)| (read(&self.marks, learned.entry), key))
+    }
+
+    /// A mark nobody uses, more of them if need be. Marks made through older tables while the array is replaced are lost;
+    /// those were at most a turn old, and the station's next frame makes them again.
+    fn take_mark(&mut self) -> Option<u32> {
+        if self.free_marks.is_empty() {
+            let (from, to) = (self.marks.len(), (self.marks.len() * 2).max(64));
+            let value = |index: usize| {
+                self.marks
+                    .get(index)
+                    .map_or(0, |mark| mark.load(Ordering::Relaxed))
+            };
+            self.marks = (0..to).map(|index| AtomicU32::new(value(index))).collect();
+            self.free_marks.extend((from as u32..to as u32).rev());
+        }
+        self.free_marks.pop()
+    }
+}
+
+fn read(marks: &Marks, entry: u32) -> Tick {
+    Tick::new(marks[entry as usize].load(Ordering::Relaxed))
+}
