@@ -69,7 +69,7 @@ impl Engine {
     /// left. An id in use or still being freed is never handed out again (Q4).
     pub fn allocate_queue(&mut self, parameters: AllocateQueue) -> Result<QueueId, NdisStatus> {
         Queue::check(&parameters)?;
-        let id = QueueId::new(self.queue_ids.take().ok_or(NdisStatus::RESOURCES)?);
+        let id = QueueId(self.queue_ids.take().ok_or(NdisStatus::RESOURCES)?);
         if self.queues.len() <= id.index() {
             self.queues.resize_with(id.index() + 1, || None);
         }
@@ -162,7 +162,7 @@ impl Engine {
     pub fn resources_freed(&mut self, queue: QueueId) -> Result<(), NdisStatus> {
         if self.find_mut(queue)?.apply(Request::ResourcesFreed)? == State::Undefined {
             self.queues[queue.index()] = None;
-            self.queue_ids.give_back(queue.value());
+            self.queue_ids.give_back(queue.0);
         }
         Ok(())
     }
@@ -171,6 +171,9 @@ impl Engine {
     pub fn learn(&mut self, queue: QueueId, vlan: VlanId, mac: Mac, now: Tick) -> Learned {
         if mac.is_multicast() {
             return Learned::Refused(Reason::Multicast);
+        }
+        if !vlan.is_valid() {
+            return Learned::Refused(Reason::InvalidVlan);
         }
         let learned_here = match self.find(queue) {
             Ok(found) if found.is_complete() => found.learned_count(),

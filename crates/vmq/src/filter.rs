@@ -64,12 +64,14 @@ impl Filter {
     }
 
     pub(crate) fn check(&self) -> Result<(), NdisStatus> {
-        let accepts_nothing =
-            self.mac.is_multicast() || self.vlan == VlanTest::Id(VlanId::UNTAGGED);
-        if accepts_nothing {
-            Err(NdisStatus::INVALID_PARAMETER)
-        } else {
+        let vlan_exists = match self.vlan {
+            VlanTest::Id(id) => id.is_valid() && id != VlanId::UNTAGGED,
+            VlanTest::UntaggedOrZero | VlanTest::Any => true,
+        };
+        if vlan_exists && !self.mac.is_multicast() {
             Ok(())
+        } else {
+            Err(NdisStatus::INVALID_PARAMETER)
         }
     }
 
@@ -82,26 +84,25 @@ impl Filter {
     }
 }
 
-/// What a filter tests, in one word: the MAC in bits 0 to 47, the VLAN id in 48 to 59, "any VLAN" in 60. Bit 63 is always
-/// set, so no key is zero and zero can mark an empty slot.
+/// What a filter tests, in one word: the VLAN id in the upper 16 bits, the MAC in the lower 48. Filters are for single
+/// stations only, so the group bit says nothing; it is set in every key, which makes zero fit to mark an empty slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(u64);
 
 impl Key {
-    const PRESENT: u64 = 1 << 63;
-    const ANY_VLAN: u64 = 1 << 60;
+    const GROUP_BIT: u64 = 1 << 40;
+    /// No frame has this VLAN id, which is wider than a tag's 12 bits.
+    const ANY_VLAN: VlanId = VlanId(u16::MAX);
 
     #[inline]
     pub(crate) const fn exact(vlan: VlanId, mac: Mac) -> Key {
-        let [a, b, c, d, e, f] = mac.octets();
-        Key(Key::PRESENT
-            | (vlan.value() as u64) << 48
-            | u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+        let ([v, w], [a, b, c, d, e, f]) = (vlan.0.to_be_bytes(), mac.0);
+        Key(u64::from_be_bytes([v, w, a, b, c, d, e, f]) | Key::GROUP_BIT)
     }
 
     #[inline]
     pub(crate) const fn any_vlan(mac: Mac) -> Key {
-        Key(Key::exact(VlanId::UNTAGGED, mac).0 | Key::ANY_VLAN)
+        Key::exact(Key::ANY_VLAN, mac)
     }
 
     /// The key of the filter that accepts this key's MAC on any VLAN.
@@ -110,31 +111,34 @@ impl Key {
     }
 
     pub(crate) const fn is_any_vlan(self) -> bool {
-        self.0 & Key::ANY_VLAN != 0
+        self.vlan().0 == Key::ANY_VLAN.0
     }
 
     pub(crate) const fn mac(self) -> Mac {
-        let [_, _, a, b, c, d, e, f] = self.0.to_be_bytes();
-        Mac::new([a, b, c, d, e, f])
+        let [_, _, a, b, c, d, e, f] = (self.0 & !Key::GROUP_BIT).to_be_bytes();
+        Mac([a, b, c, d, e, f])
     }
 
-    /// The tests of an exact key.
+    /// The tests that the key stands for.
     pub(crate) const fn filter(self) -> Filter {
-        let vlan = VlanId::from_tci((self.0 >> 48) as u16);
-        let test = match vlan {
-            _ if self.is_any_vlan() => VlanTest::Any,
+        let vlan = match self.vlan() {
+            Key::ANY_VLAN => VlanTest::Any,
             VlanId::UNTAGGED => VlanTest::UntaggedOrZero,
             id => VlanTest::Id(id),
         };
         Filter {
             mac: self.mac(),
-            vlan: test,
+            vlan,
         }
     }
 
     #[inline]
     pub(crate) const fn word(self) -> u64 {
         self.0
+    }
+
+    const fn vlan(self) -> VlanId {
+        VlanId((self.0 >> 48) as u16)
     }
 }
 
@@ -160,7 +164,7 @@ impl StaticFilters {
     }
 
     pub(crate) fn insert(&mut self, queue: QueueId, filter: Filter) -> Option<FilterId> {
-        let id = FilterId::new(self.ids.take()?);
+        let id = FilterId(self.ids.take()?);
         self.by_id.insert(id, (queue, filter));
         self.by_key.insert((filter.key(), id));
         Some(id)
@@ -169,7 +173,7 @@ impl StaticFilters {
     pub(crate) fn remove(&mut self, id: FilterId) {
         if let Some((_, filter)) = self.by_id.remove(&id) {
             self.by_key.remove(&(filter.key(), id));
-            self.ids.give_back(id.value());
+            self.ids.give_back(id.0);
         }
     }
 
@@ -182,7 +186,7 @@ impl StaticFilters {
         let first = |key| {
             let mut ids = self
                 .by_key
-                .range((key, FilterId::new(0))..=(key, FilterId::new(u16::MAX)));
+                .range((key, FilterId(0))..=(key, FilterId(u16::MAX)));
             ids.next().map(|(_, id)| *id)
         };
         let id = first(key)

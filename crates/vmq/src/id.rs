@@ -9,24 +9,13 @@ use std::fmt;
 
 /// A receive queue. 0 is the default queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct QueueId(u16);
+pub struct QueueId(pub u16);
 
 impl QueueId {
     /// The default queue, which exists from the start and is never freed (Q1).
     pub const DEFAULT: QueueId = QueueId(0);
 
-    /// The queue numbered `id`, whether it exists or not.
-    pub const fn new(id: u16) -> QueueId {
-        QueueId(id)
-    }
-
-    /// The number.
-    pub const fn value(self) -> u16 {
-        self.0
-    }
-
-    /// The number as an index.
-    pub const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 
@@ -44,19 +33,7 @@ impl fmt::Display for QueueId {
 
 /// A static filter. Ids start at 1 and are unique across queues; 0 never names a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FilterId(u16);
-
-impl FilterId {
-    /// The filter numbered `id`, whether it exists or not.
-    pub const fn new(id: u16) -> FilterId {
-        FilterId(id)
-    }
-
-    /// The number.
-    pub const fn value(self) -> u16 {
-        self.0
-    }
-}
+pub struct FilterId(pub u16);
 
 impl fmt::Display for FilterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,18 +41,14 @@ impl fmt::Display for FilterId {
     }
 }
 
-/// A VLAN id as a frame carries it: 0 means "no tag, or a tag with id 0" (a priority tag).
+/// A VLAN id as a frame carries it, 0 to 4095: 0 means "no tag, or a tag with id 0" (a priority tag). A larger number
+/// names no VLAN; no filter can test for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VlanId(u16);
+pub struct VlanId(pub u16);
 
 impl VlanId {
     /// No tag, or a tag that names no VLAN.
     pub const UNTAGGED: VlanId = VlanId(0);
-
-    /// The VLAN numbered `id`; `None` if it does not fit the tag's 12 bits.
-    pub const fn new(id: u16) -> Option<VlanId> {
-        if id < 4096 { Some(VlanId(id)) } else { None }
-    }
 
     /// The VLAN id inside a tag control information word, priority and DEI bits left out.
     #[inline]
@@ -83,10 +56,9 @@ impl VlanId {
         VlanId(tci & 0xfff)
     }
 
-    /// The number, 0 to 4095.
-    #[inline]
-    pub const fn value(self) -> u16 {
-        self.0
+    /// Whether the number fits the tag's 12 bits.
+    pub const fn is_valid(self) -> bool {
+        self.0 < 4096
     }
 }
 
@@ -152,8 +124,7 @@ mod tests {
 
     #[test]
     fn a_vlan_id_has_twelve_bits() {
-        assert_eq!(VlanId::new(4095).map(VlanId::value), Some(4095));
-        assert_eq!(VlanId::new(4096), None);
-        assert_eq!(VlanId::from_tci(0xe00a), VlanId::new(10).unwrap());
+        assert_eq!(VlanId::from_tci(0xf00a), VlanId(10));
+        assert!(VlanId(4095).is_valid() && !VlanId(4096).is_valid());
     }
 }

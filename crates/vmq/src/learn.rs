@@ -40,6 +40,9 @@ pub enum Reason {
     /// A group address cannot be anybody's source.
     #[error("a group address is nobody's source address")]
     Multicast,
+    /// The VLAN id does not fit a tag.
+    #[error("a VLAN id is at most 4095")]
+    InvalidVlan,
     /// A static filter gives the address to another queue, and static filters win.
     #[error("a static filter gives the address to another queue")]
     StaticElsewhere,
@@ -61,8 +64,8 @@ pub(crate) type Marks = Arc<[AtomicU32]>;
 #[inline]
 pub(crate) fn mark(slot: &AtomicU32, tick: Tick) {
     // A plain load first: a busy address costs its cache line one write a tick, not one a frame.
-    if slot.load(Ordering::Relaxed) < tick.value() {
-        slot.store(tick.value(), Ordering::Relaxed);
+    if slot.load(Ordering::Relaxed) < tick.0 {
+        slot.store(tick.0, Ordering::Relaxed);
     }
 }
 
@@ -89,7 +92,7 @@ impl LearnedFilters {
             by_key: BTreeMap::new(),
             marks: Arc::new([]),
             free_marks: Vec::new(),
-            oldest: Tick::new(0),
+            oldest: Tick(0),
         }
     }
 
@@ -113,7 +116,7 @@ impl LearnedFilters {
         if self.by_key.is_empty() || now < self.oldest {
             self.oldest = now;
         }
-        self.marks[entry as usize].store(now.value(), Ordering::Relaxed);
+        self.marks[entry as usize].store(now.0, Ordering::Relaxed);
         self.by_key.insert(key, LearnedFilter { queue, entry });
     }
 
@@ -211,5 +214,5 @@ impl LearnedFilters {
 }
 
 fn read(marks: &Marks, entry: u32) -> Tick {
-    Tick::new(marks[entry as usize].load(Ordering::Relaxed))
+    Tick(marks[entry as usize].load(Ordering::Relaxed))
 }

@@ -21,7 +21,7 @@
 //! ```
 //! use vmq::{Affinity, AllocateQueue, Capabilities, Engine, Filter, Learned, Span, Tick, VlanId, VlanTest};
 //!
-//! let capabilities = Capabilities { num_queues: 8, max_filters: 1000, learned_per_queue: 64, max_age: Span::new(300) };
+//! let capabilities = Capabilities { num_queues: 8, max_filters: 1000, learned_per_queue: 64, max_age: Span(300) };
 //! let mut engine = Engine::new(capabilities, 0x5eed);
 //! let queue = engine.allocate_queue(AllocateQueue {
 //!     queue_name: "web-1/0".into(),
@@ -35,7 +35,7 @@
 //!
 //! // The guest speaks with a second address: a learned filter.
 //! let second = "52:54:00:00:00:02".parse()?;
-//! assert_eq!(engine.learn(queue, VlanId::UNTAGGED, second, Tick::new(0)), Learned::New);
+//! assert_eq!(engine.learn(queue, VlanId::UNTAGGED, second, Tick(0)), Learned::New);
 //!
 //! let table = engine.table();
 //! assert_eq!(table.lookup(VlanId::UNTAGGED, mac).map(|hit| hit.queue), Some(queue));

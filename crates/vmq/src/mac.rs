@@ -5,23 +5,11 @@ use std::str::FromStr;
 
 /// An Ethernet address, in the order of the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mac([u8; 6]);
+pub struct Mac(pub [u8; 6]);
 
 impl Mac {
     /// ff:ff:ff:ff:ff:ff.
     pub const BROADCAST: Mac = Mac([0xff; 6]);
-
-    /// The address with these octets, first on the wire first.
-    #[inline]
-    pub const fn new(octets: [u8; 6]) -> Mac {
-        Mac(octets)
-    }
-
-    /// The octets, first on the wire first.
-    #[inline]
-    pub const fn octets(self) -> [u8; 6] {
-        self.0
-    }
 
     /// Whether it names a group of stations (broadcast included) instead of one.
     #[inline]
@@ -33,20 +21,6 @@ impl Mac {
     #[inline]
     pub const fn is_broadcast(self) -> bool {
         matches!(self.0, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff])
-    }
-}
-
-impl From<[u8; 6]> for Mac {
-    #[inline]
-    fn from(octets: [u8; 6]) -> Mac {
-        Mac(octets)
-    }
-}
-
-impl From<Mac> for [u8; 6] {
-    #[inline]
-    fn from(mac: Mac) -> [u8; 6] {
-        mac.0
     }
 }
 

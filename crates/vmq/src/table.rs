@@ -47,7 +47,7 @@ impl Hit {
         if self.is_learned() {
             None
         } else {
-            Some(FilterId::new(self.entry as u16))
+            Some(FilterId(self.entry as u16))
         }
     }
 }
@@ -178,7 +178,7 @@ impl Compiler {
         self.table.has_any_vlan |= key.is_any_vlan();
         self.insert(Slot {
             key: key.word(),
-            entry: STATIC | u32::from(id.value()),
+            entry: STATIC | u32::from(id.0),
             queue,
         });
     }

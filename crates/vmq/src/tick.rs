@@ -5,19 +5,9 @@
 
 /// A moment, in seconds since a start that the caller chose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tick(u32);
+pub struct Tick(pub u32);
 
 impl Tick {
-    /// The moment `seconds` after the caller's start.
-    pub const fn new(seconds: u32) -> Tick {
-        Tick(seconds)
-    }
-
-    /// Seconds since the caller's start.
-    pub const fn value(self) -> u32 {
-        self.0
-    }
-
     /// How long ago `earlier` was; zero if it is not earlier.
     pub const fn since(self, earlier: Tick) -> Span {
         Span(self.0.saturating_sub(earlier.0))
@@ -31,19 +21,7 @@ impl Tick {
 
 /// A length of time, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span(u32);
-
-impl Span {
-    /// A span of `seconds`.
-    pub const fn new(seconds: u32) -> Span {
-        Span(seconds)
-    }
-
-    /// Its length in seconds.
-    pub const fn value(self) -> u32 {
-        self.0
-    }
-}
+pub struct Span(pub u32);
 
 #[cfg(test)]
 mod tests {
@@ -51,15 +29,12 @@ mod tests {
 
     #[test]
     fn time_that_runs_backwards_makes_no_age() {
-        assert_eq!(Tick::new(5).since(Tick::new(9)), Span::new(0));
-        assert_eq!(Tick::new(9).since(Tick::new(5)), Span::new(4));
+        assert_eq!(Tick(5).since(Tick(9)), Span(0));
+        assert_eq!(Tick(9).since(Tick(5)), Span(4));
     }
 
     #[test]
     fn the_end_of_time_is_not_passed() {
-        assert_eq!(
-            Tick::new(u32::MAX - 1).after(Span::new(300)),
-            Tick::new(u32::MAX)
-        );
+        assert_eq!(Tick(u32::MAX - 1).after(Span(300)), Tick(u32::MAX));
     }
 }
