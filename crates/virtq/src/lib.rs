@@ -1,1 +1,204 @@
 //! Device side of the virtio rings, without any knowledge of what they carry.
+//!
+//! A driver makes chains of buffers available, the device takes them, fills or reads them and hands them back used. This
+//! crate moves the bookkeeping between the two over memory that the driver may rewrite at any moment; it never touches the
+//! bytes in the buffers, and it knows no socket, no thread and no Ethernet.
+//!
+//! ```text
+//!             pending, next, untake, chain_at         lease, complete
+//!  driver ──> avail ring ──> Chain ──> (the port's work) ──> used ring ──> driver
+//!             arm, disarm: kicks to us                 needs_call: calls to the driver
+//! ```
+//!
+//! Invariants: every word of the driver is read once into a host value, judged, then used; whatever the driver writes, the
+//! answer is a chain that obeys virtio 1.2 section 2.7 or a [`RingError`] that names the rule it breaks, and never a panic, an
+//! endless loop or an allocation. What lies behind a chain's addresses is for the reader of the chain to check.
+//!
+//! A ring is plain data behind `&mut self`. Workers that share one wrap it in a lock, take buffers and a [`Lease`] under it,
+//! fill the buffers outside, and complete the lease under it again: see [`Leases`].
+
+#![forbid(unsafe_code)]
+
+mod chain;
+mod descriptor;
+mod error;
+mod leases;
+mod split;
+
+use shmem::GuestMemory;
+
+pub use chain::{Buf, Chain};
+pub use error::{Area, RingError};
+pub use leases::{Lease, Leases};
+
+/// The largest ring we accept. Virtio 1.2 section 2.7 allows 32768; no network driver comes near this.
+pub const MAX_SIZE: u16 = 4096;
+
+/// What the frontend says about a ring before it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Number of descriptors: a power of two up to [`MAX_SIZE`].
+    pub size: u16,
+    /// Descriptor table, as the frontend's virtual address.
+    pub desc_uva: u64,
+    /// Avail ring (driver area), as the frontend's virtual address.
+    pub avail_uva: u64,
+    /// Used ring (device area), as the frontend's virtual address.
+    pub used_uva: u64,
+    /// Where to go on in the avail ring: what SET_VRING_BASE carried.
+    pub next_avail: u16,
+    /// VIRTIO_F_EVENT_IDX was negotiated.
+    pub event_idx: bool,
+    /// VIRTIO_F_INDIRECT_DESC was negotiated.
+    pub indirect: bool,
+}
+
+/// A chain handed back to the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// Which chain: [`Chain::head`].
+    pub head: u16,
+    /// Bytes written into its writable buffers, from the first on.
+    pub written: u32,
+}
+
+/// The device side of one ring, of whatever format.
+#[derive(Debug)]
+pub enum Ring {
+    /// Descriptor table, avail ring and used ring (virtio 1.2 section 2.7).
+    Split(split::Ring),
+}
+
+impl Ring {
+    /// Finds the ring's areas in the frontend's memory and goes on where it stood: at [`Layout::next_avail`] in the avail
+    /// ring, and in the used ring at the index found in memory. The ring starts armed, and the first chains completed are
+    /// always worth a call, for nobody knows what a predecessor left unsaid.
+    ///
+    /// # Errors
+    /// A size that is not a power of two up to [`MAX_SIZE`], an area that is misaligned or not in one region of `memory`.
+    pub fn open(layout: &Layout, memory: &GuestMemory) -> Result<Ring, RingError> {
+        split::Ring::open(layout, memory).map(Ring::Split)
+    }
+
+    /// Number of descriptors.
+    #[must_use]
+    #[inline]
+    pub fn size(&self) -> u16 {
+        match self {
+            Ring::Split(ring) => ring.size(),
+        }
+    }
+
+    /// How many chains the driver has made available that were not taken yet.
+    ///
+    /// # Errors
+    /// [`RingError::TooManyInFlight`].
+    #[inline]
+    pub fn pending(&self) -> Result<u16, RingError> {
+        match self {
+            Ring::Split(ring) => ring.pending(),
+        }
+    }
+
+    /// Takes the next available chain into `chain`. False, and `chain` empty, if there is none.
+    ///
+    /// # Errors
+    /// The rule that the driver broke. Nothing was taken, `chain` is empty, and asking again finds the same chain.
+    #[inline]
+    pub fn next(&mut self, memory: &GuestMemory, chain: &mut Chain) -> Result<bool, RingError> {
+        match self {
+            Ring::Split(ring) => ring.next(memory, chain),
+        }
+    }
+
+    /// Gives back the last `n` chains taken, to be taken again. Only chains that no lease counts can be given back.
+    #[inline]
+    pub fn untake(&mut self, n: u16) {
+        match self {
+            Ring::Split(ring) => ring.untake(n),
+        }
+    }
+
+    /// Reads a chain anew that was taken and is not completed. The driver may have rewritten it meanwhile, so it is judged
+    /// like the first time.
+    ///
+    /// # Errors
+    /// The rule that the driver broke; `chain` is empty.
+    #[inline]
+    pub fn chain_at(
+        &self,
+        head: u16,
+        memory: &GuestMemory,
+        chain: &mut Chain,
+    ) -> Result<(), RingError> {
+        match self {
+            Ring::Split(ring) => ring.chain_at(head, memory, chain),
+        }
+    }
+
+    /// Reserves the used ring's next places for `count` chains that were taken: they will be published in the order of the
+    /// leases, whatever the order of completion.
+    ///
+    /// Leasing more than was taken and is not leased yet is a bug of the caller, and leases only that many.
+    #[inline]
+    pub fn lease(&mut self, count: u16) -> Lease {
+        match self {
+            Ring::Split(ring) => ring.lease(count),
+        }
+    }
+
+    /// Hands back the chains of a lease, one entry for each. They are the driver's as soon as all earlier leases are
+    /// complete too; the used index is stored once.
+    ///
+    /// Another number of entries than was leased, or a lease completed before, is a bug of the caller, and does nothing: no
+    /// place is ever published that was not written.
+    #[inline]
+    pub fn complete(&mut self, lease: Lease, entries: &[Used]) {
+        match self {
+            Ring::Split(ring) => ring.complete(lease, entries),
+        }
+    }
+
+    /// Whether the driver wants to be told about what was published since this was last asked.
+    #[inline]
+    pub fn needs_call(&mut self) -> bool {
+        match self {
+            Ring::Split(ring) => ring.needs_call(),
+        }
+    }
+
+    /// Asks the driver for a kick at its next chain. True if a chain is there already (or the ring is broken): then look
+    /// first, as the kick may never come.
+    #[inline]
+    pub fn arm(&mut self) -> bool {
+        match self {
+            Ring::Split(ring) => ring.arm(),
+        }
+    }
+
+    /// Asks the driver for no kicks. A hint: one may come all the same.
+    #[inline]
+    pub fn disarm(&mut self) {
+        match self {
+            Ring::Split(ring) => ring.disarm(),
+        }
+    }
+
+    /// Where the avail ring is read next: what GET_VRING_BASE answers once nothing is in flight.
+    #[must_use]
+    #[inline]
+    pub fn next_avail(&self) -> u16 {
+        match self {
+            Ring::Split(ring) => ring.next_avail(),
+        }
+    }
+
+    /// Chains taken and not yet published back to the driver. Never more than [`Ring::size`].
+    #[must_use]
+    #[inline]
+    pub fn in_flight(&self) -> u16 {
+        match self {
+            Ring::Split(ring) => ring.in_flight(),
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The split virtqueue (virtio 1.2 section 2.7), device side.
+//!
+//! ```text
+//! descriptor table   avail: flags idx ring[size] used_event   used: flags idx {id len}[size] avail_event
+//!                    the driver writes                        the device writes
+//! ```
+//!
+//! Two cursors of ours walk two indices of theirs, all of them free-running in 16 bits:
+//!
+//! ```text
+//! published <= next_avail - in_flight,   next_avail <= avail_idx (cached avail.idx) <= next_avail - in_flight + size
+//! ```
+//!
+//! Invariants: everything that must be remembered lives here and not in the rings, which the driver can spoil; avail.idx is
+//! believed only after the second line was checked, and looked at again only when what it promised is used up. The two
+//! places where each side writes one word and then reads the other's (publish and look for a wish for calls; ask for kicks
+//! and look for work) have a full fence between the two, as the driver has: without it both could miss the other.
+
+use std::sync::atomic::{Ordering, fence};
+
+use shmem::{Array, GuestMemory, Window, Word};
+
+use crate::descriptor::{self, Descriptor};
+use crate::{Area, Buf, Chain, Layout, Lease, Leases, MAX_SIZE, RingError, Used};
+
+/// The device side of one split virtqueue.
+#[derive(Debug)]
+pub struct Ring {
+    /// Two words a descriptor.
+    table: Array<u64>,
+    /// Flags, idx, ring and, with VIRTIO_F_EVENT_IDX, used_event.
+    avail: Array<u16>,
+    /// Flags and idx of the used ring.
+    used: Array<u16>,
+    /// Two words an element, for only four bytes of alignment are promised.
+    elements: Array<u32>,
+    /// With VIRTIO_F_EVENT_IDX; then flags mean nothing.
+    avail_event: Option<Array<u16>>,
+    size: u16,
+    indirect: bool,
+    next_avail: u16,
+    avail_idx: u16,
+    in_flight: u16,
+    leases: Leases,
+    /// Published since the last call was judged necessary or not.
+    unannounced: u32,
+    /// What used.flags says.
+    used_flags: u16,
+}
+
+/// Places in `avail` and `used`.
+const FLAGS: usize = 0;
+const IDX: usize = 1;
+const RING: usize = 2;
+
+/// Bytes of flags and idx, before the ring itself.
+const RING_AT: u64 = 4;
+
+/// In avail.flags: the driver wants no calls.
+const NO_INTERRUPT: u16 = 1;
+/// In used.flags: the device wants no kicks.
+const NO_NOTIFY: u16 = 1;
+
+/// More than any distance of 16-bit indices: no used_event can tell what lies between.
+const OVERDUE: u32 = 0x1_0000;
+
+impl Ring {
+    /// As [`crate::Ring::open`].
+    pub(crate) fn open(layout: &Layout, memory: &GuestMemory) -> Result<Ring, RingError> {
+        let &Layout {
+            size, event_idx, ..
+        } = layout;
+        if !size.is_power_of_two() || size > MAX_SIZE {
+            return Err(RingError::Size { size });
+        }
+        let count = usize::from(size);
+        let [table, avail, used] = [
+            (Area::DescriptorTable, layout.desc_uva),
+            (Area::Avail, layout.avail_uva),
+            (Area::Used, layout.used_uva),
+        ]
+        .map(|(area, uva)| Place { memory, area, uva });
+        let table = table.array(0, 2 * count)?;
+        let avail = avail.array(0, RING + count + usize::from(event_idx))?;
+        let elements = used.array(RING_AT, 2 * count)?;
+        let avail_event = event_idx
+            .then(|| used.array(RING_AT + 8 * u64::from(size), 1))
+            .transpose()?;
+        let used: Array<u16> = used.array(0, RING)?;
+        let used_idx = u16::from_le(used.read(IDX));
+        let ring = Ring {
+            table,
+            avail,
+            used,
+            elements,
+            avail_event,
+            size,
+            indirect: layout.indirect,
+            next_avail: layout.next_avail,
+            avail_idx: layout.next_avail,
+            in_flight: 0,
+            leases: Leases::new(used_idx),
+            unannounced: OVERDUE,
+            used_flags: 0,
+        };
+        ring.used.write(FLAGS, 0);
+        ring.ask_for_kicks();
+        Ok(ring)
+    }
+
+    #[inline]
+    pub(crate) fn size(&self) -> u16 {
+        self.size
+    }
+
+    #[inline]
+    pub(crate) fn next_avail(&self) -> u16 {
+        self.next_avail
+    }
+
+    #[inline]
+    pub(crate) fn in_flight(&self) -> u16 {
+        self.in_flight
+    }
+
+    #[inline]
+    pub(crate) fn pending(&self) -> Result<u16, RingError> {
+        Ok(self.look()?.wrapping_sub(self.next_avail))
+    }
+
+    #[inline]
+    pub(crate) fn next(
+        &mut self,
+        memory: &GuestMemory,
+        chain: &mut Chain,
+    ) -> Result<bool, RingError> {
+        if self.next_avail == self.avail_idx {
+            chain.clear();
+            self.avail_idx = self.look()?;
+            if self.next_avail == self.avail_idx {
+                return Ok(false);
+            }
+        }
+        let head = u16::from_le(self.avail.read(RING + self.place(self.next_avail)));
+        self.chain_at(head, memory, chain)?;
+        self.next_avail = self.next_avail.wrapping_add(1);
+        self.in_flight += 1;
+        Ok(true)
+    }
+
+    #[inline]
+    pub(crate) fn untake(&mut self, n: u16) {
+        debug_assert!(
+            n <= self.unleased(),
+            "{n} chains given back, {} are neither leased nor complete",
+            self.unleased()
+        );
+        let n = n.min(self.unleased());
+        self.next_avail = self.next_avail.wrapping_sub(n);
+        self.in_flight -= n;
+    }
+
+    #[inline]
+    pub(crate) fn chain_at(
+        &self,
+        head: u16,
+        memory: &GuestMemory,
+        chain: &mut Chain,
+    ) -> Result<(), RingError> {
+        let judged = self.walk(head, memory, chain);
+        if judged.is_err() {
+            chain.clear();
+        }
+        judged
+    }
+
+    #[inline]
+    pub(crate) fn lease(&mut self, count: u16) -> Lease {
+        debug_assert!(
+            count <= self.unleased(),
+            "{count} places leased for {} chains",
+            self.unleased()
+        );
+        self.leases.lease(count.min(self.unleased()))
+    }
+
+    #[inline]
+    pub(crate) fn complete(&mut self, lease: Lease, entries: &[Used]) {
+        debug_assert_eq!(
+            entries.len(),
+            usize::from(lease.count()),
+            "a lease is completed whole"
+        );
+        if entries.len() != usize::from(lease.count()) {
+            return;
+        }
+        let published = self.leases.complete(lease);
+        debug_assert!(
+            published.is_some(),
+            "{lease:?} is not waiting to be completed"
+        );
+        let Some(published) = published else { return };
+        let mut place = lease.start();
+        for used in entries {
+            let word = 2 * self.place(place);
+            self.elements.write(word, u32::from(used.head).to_le());
+            self.elements.write(word + 1, used.written.to_le());
+            place = place.wrapping_add(1);
+        }
+        if published > 0 {
+            self.in_flight -= published;
+            self.unannounced = self.unannounced.saturating_add(u32::from(published));
+            // Release: the elements, and the buffers' contents of every lease published with this one, whose workers were
+            // here before us, under the same lock.
+            self.used
+                .store_release(IDX, self.leases.published().to_le());
+        }
+    }
+
+    /// Virtio 1.2 sections 2.7.7.2 and 2.7.10.
+    #[inline]
+    pub(crate) fn needs_call(&mut self) -> bool {
+        let published = std::mem::take(&mut self.unannounced);
+        if published == 0 {
+            return false;
+        }
+        fence(Ordering::SeqCst);
+        if self.avail_event.is_none() {
+            return u16::from_le(self.avail.read(FLAGS)) & NO_INTERRUPT == 0;
+        }
+        let used_event = u16::from_le(self.avail.read(RING + usize::from(self.size)));
+        // How many chains were published after the one whose publication the driver waits for.
+        let since = self
+            .leases
+            .published()
+            .wrapping_sub(used_event)
+            .wrapping_sub(1);
+        u32::from(since) < published
+    }
+
+    #[inline]
+    pub(crate) fn arm(&mut self) -> bool {
+        if self.avail_event.is_none() && self.used_flags != 0 {
+            self.used_flags = 0;
+            self.used.write(FLAGS, 0);
+        }
+        self.ask_for_kicks();
+        fence(Ordering::SeqCst);
+        self.pending() != Ok(0)
+    }
+
+    #[inline]
+    pub(crate) fn disarm(&mut self) {
+        if self.avail_event.is_none() && self.used_flags != NO_NOTIFY {
+            self.used_flags = NO_NOTIFY;
+            self.used.write(FLAGS, NO_NOTIFY.to_le());
+        }
+    }
+
+    /// Reads avail.idx, with all that the driver wrote before it, and judges it.
+    #[inline]
+    fn look(&self) -> Result<u16, RingError> {
+        let avail_idx = u16::from_le(self.avail.load_acquire(IDX));
+        let pending = avail_idx.wrapping_sub(self.next_avail);
+        if pending > self.size - self.in_flight {
+            let &Ring {
+                next_avail,
+                in_flight,
+                size,
+                ..
+            } = self;
+            return Err(RingError::TooManyInFlight {
+                avail_idx,
+                next_avail,
+                in_flight,
+                size,
+            });
+        }
+        Ok(avail_idx)
+    }
+
+    /// Chains taken that no lease counts.
+    #[inline]
+    fn unleased(&self) -> u16 {
+        self.in_flight - self.leases.outstanding()
+    }
+
+    #[inline]
+    fn place(&self, index: u16) -> usize {
+        usize::from(index & (self.size - 1))
+    }
+
+    #[inline]
+    fn ask_for_kicks(&self) {
+        if let Some(avail_event) = &self.avail_event {
+            avail_event.write(0, self.next_avail.to_le());
+        }
+    }
+
+    /// Reads the chain that starts at `head`, each descriptor once.
+    #[inline]
+    fn walk(&self, head: u16, memory: &GuestMemory, chain: &mut Chain) -> Result<(), RingError> {
+        chain.begin(head);
+        if head >= self.size {
+            return Err(RingError::HeadOutOfRange {
+                head,
+                size: self.size,
+            });
+        }
+        let mut index = head;
+        for walked in 0..self.size {
+            let at = 2 * usize::from(index);
+            let descriptor = Descriptor::from_words([self.table.read(at), self.table.read(at + 1)]);
+            if descriptor.is_indirect() {
+                self.walk_indirect(descriptor, self.size - walked, memory, chain)?;
+                return chain.finish();
+            }
+            chain.push(descriptor)?;
+            let Some(next) = descriptor.next() else {
+                return chain.finish();
+            };
+            if next >= self.size {
+                return Err(RingError::NextOutOfRange {
+                    head,
+                    next,
+                    entries: u32::from(self.size),
+                });
+            }
+            index = next;
+        }
+        Err(RingError::Loop { head })
+    }
+
+    /// Virtio 1.2 section 2.7.5.3. The write flag of the descriptor that names the table means nothing.
+    fn walk_indirect(
+        &self,
+        table: Descriptor,
+        room: u16,
+        memory: &GuestMemory,
+        chain: &mut Chain,
+    ) -> Result<(), RingError> {
+        let head = chain.head();
+        if !self.indirect {
+            return Err(RingError::IndirectNotNegotiated { head });
+        }
+        if table.next().is_some() {
+            return Err(RingError::IndirectWithNext { head });
+        }
+        let Buf { gpa, len } = table.buf;
+        if len == 0 || len % descriptor::BYTES != 0 {
+            return Err(RingError::IndirectLength { head, len });
+        }
+        let window = memory
+            .window(gpa, len)
+            .map_err(|_| RingError::IndirectUnmapped { gpa })?;
+        let entries = len / descriptor::BYTES;
+        let mut index = 0;
+        for _ in 0..entries.min(u32::from(room)) {
+            let descriptor =
+                read_descriptor(window, index).ok_or(RingError::IndirectUnmapped { gpa })?;
+            if descriptor.is_indirect() {
+                return Err(RingError::NestedIndirect { head });
+            }
+            chain.push(descriptor)?;
+            let Some(next) = descriptor.next() else {
+                return Ok(());
+            };
+            if u32::from(next) >= entries {
+                return Err(RingError::NextOutOfRange {
+                    head,
+                    next,
+                    entries,
+                });
+            }
+            index = next;
+        }
+        if entries <= u32::from(room) {
+            Err(RingError::Loop { head })
+        } else {
+            Err(RingError::TooLong {
+                head,
+                size: self.size,
+            })
+        }
+    }
+}
+
+/// The descriptor at `index` of an indirect table.
+#[inline]
+fn read_descriptor(table: Window<'_>, index: u16) -> Option<Descriptor> {
+    let mut bytes = [0; descriptor::BYTES as usize];
+    let entry = table.narrow(u32::from(index) * descriptor::BYTES, descriptor::BYTES)?;
+    entry.read(&mut bytes);
+    Some(Descriptor::from_bytes(bytes))
+}
+
+/// Where an area of the ring lies, until it is found.
+struct Place<'a> {
+    memory: &'a GuestMemory,
+    area: Area,
+    uva: u64,
+}
+
+impl Place<'_> {
+    /// `count` words from the `at`th byte of the area on.
+    fn array<T: Word>(&self, at: u64, count: usize) -> Result<Array<T>, RingError> {
+        let &Place { memory, area, uva } = self;
+        if uva % area.alignment() != 0 {
+            return Err(RingError::Misaligned { area, uva });
+        }
+        let unmapped = RingError::Unmapped { area, uva };
+        let at = uva.checked_add(at).ok_or(unmapped)?;
+        memory.array_at_uva(at, count).map_err(|_| unmapped)
+    }
+}
