@@ -1,1 +1,24 @@
-//! Guest double, hostile guest, naive model switch and counting allocator.
+//! What every room's tests, the benches and the product's demonstration stand on.
+//!
+//! * [`guest::Guest`]: a virtual machine without a machine. Memory in a memfd, the driver side of a ring pair
+//!   ([`ring::DriverRing`]), frames in and out.
+//! * [`frontend::Frontend`]: attaches it over a real vhost-user socket as a VMM does; [`frontend::RawFrontend`] and
+//!   [`frontend::Script`] do it as no VMM should.
+//! * [`hostile`]: every way we know of being a bad guest or a bad VMM, by name.
+//! * [`model::Switch`]: what the switch must do, in the plainest words.
+//! * [`frames`]: frames that prove their own integrity. [`alloc`]: how often one thread allocated.
+//!
+//! Invariant: nothing here shares code with what it tests. `shmem` gives memory and its windows; rings, headers and messages
+//! are spelt a second time, from the specifications.
+
+// All unsafe code of the crate is in `alloc`, which is a global allocator and cannot be one without.
+#![deny(unsafe_code)]
+
+pub mod alloc;
+pub mod frames;
+pub mod frontend;
+pub mod guest;
+pub mod hostile;
+pub mod model;
+pub mod net_header;
+pub mod ring;
