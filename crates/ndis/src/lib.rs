@@ -1,2 +1,96 @@
-//! NDIS network-buffer structures, constants and macros.
+//! Windows' NDIS network buffers in Rust: the structures, constants and macros that virtual machine queues (VMQ) use,
+//! byte for byte as Windows has them.
+//!
+//! The centre is [`NET_BUFFER_SHARED_MEMORY`]: a frame is a [`NET_BUFFER`] whose `SharedMemoryInfo` is the first of a
+//! chain of such segments, and a [`NET_BUFFER_LIST`] carries the frame's out-of-band facts (checksum, large send, VLAN
+//! tag, queue).
+//!
+//! ```
+//! use ndis::*;
+//!
+//! let mut rest = NET_BUFFER_SHARED_MEMORY { SharedMemoryLength: 1386, ..NET_BUFFER_SHARED_MEMORY::zeroed() };
+//! let mut lookahead = NET_BUFFER_SHARED_MEMORY::zeroed();
+//! NET_BUFFER_SHARED_MEM_SET_LENGTH(&mut lookahead, 128);
+//! NET_BUFFER_SHARED_MEM_SET_NEXT_SEGMENT(&mut lookahead, &mut rest);
+//!
+//! let mut frame = NET_BUFFER::zeroed();
+//! frame.SharedMemoryInfo = &mut lookahead;
+//! assert!(!NET_BUFFER_FIRST_SHARED_MEM_INFO(&frame).is_null());
+//! assert_eq!(NET_BUFFER_SHARED_MEM_LENGTH(&lookahead), 128);
+//! ```
+//!
+//! What holds here:
+//!
+//! * Names are spelt exactly as on Windows, so that its documentation can be searched for them. Each item says what it
+//!   means, since which NDIS version it exists, and on which page of the Windows driver documentation to read more.
+//! * Layouts are those of NDIS 6.30. A structure whose size, alignment or offsets are not Windows' does not compile, on 64-bit
+//!   and on 32-bit targets. Values are in the host's byte order; Windows itself is little-endian throughout.
+//! * Plain data: nothing follows a pointer, resolves a handle, allocates or panics. No `unsafe`, no `std`, no
+//!   dependencies, Rust 1.63.
+//!
+//! A macro that C can assign through is two functions: `NET_BUFFER_SHARED_MEM_OFFSET` reads,
+//! `NET_BUFFER_SHARED_MEM_SET_OFFSET` writes. A word with two names (a C union) is a member and a method, see [`NET_BUFFER`].
+//!
+//! # Modules
+//!
+//! One for each family; everything is exported at the root.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `layout` | the notation of structures, and the proof of their offsets |
+//! | `basic` | integer and handle types, small shared structures, object types |
+//! | `shared_memory` | [`NET_BUFFER_SHARED_MEMORY`], its accessors, memory usages |
+//! | `mdl`, `scatter_gather` | [`MDL`], [`SCATTER_GATHER_LIST`] |
+//! | `net_buffer`, `net_buffer_list` | [`NET_BUFFER`], [`NET_BUFFER_LIST`] and their accessors |
+//! | `slots`, `oob` | indices of the out-of-band slots, and what is in them |
+//! | `flags` | flags of lists, and of receive, return, send and send-complete calls |
+//! | `queue`, `filter`, `oid`, `status` | constants of the control requests |
+//!
+//! # Checking other compilers and targets
+//!
+//! The layouts are checked wherever the crate is compiled. The oldest compiler, and 32-bit targets, are reached with Debian 12's
+//! packages (`rustc` is 1.63 there; its wasm32 has the pointer width and the alignments of 32-bit Windows):
+//!
+//! ```text
+//! apt-get install rustc libstd-rust-dev-wasm32
+//! /usr/bin/rustc --edition 2021 --crate-type rlib --crate-name ndis crates/ndis/src/lib.rs
+//! /usr/bin/rustc --edition 2021 --crate-type rlib --crate-name ndis --target wasm32-unknown-unknown crates/ndis/src/lib.rs
+//! ```
 #![no_std]
+#![forbid(unsafe_code)]
+// Windows' own spelling is the point of this crate.
+#![allow(non_camel_case_types, non_snake_case, non_upper_case_globals)]
+
+#[cfg(not(any(target_pointer_width = "64", target_pointer_width = "32")))]
+compile_error!("NDIS has layouts for 64-bit and for 32-bit processors only");
+
+#[macro_use]
+mod layout;
+
+mod basic;
+mod filter;
+mod flags;
+mod mdl;
+mod net_buffer;
+mod net_buffer_list;
+mod oid;
+mod oob;
+mod queue;
+mod scatter_gather;
+mod shared_memory;
+mod slots;
+mod status;
+
+pub use basic::*;
+pub use filter::*;
+pub use flags::*;
+pub use mdl::*;
+pub use net_buffer::*;
+pub use net_buffer_list::*;
+pub use oid::*;
+pub use oob::*;
+pub use queue::*;
+pub use scatter_gather::*;
+pub use shared_memory::*;
+pub use slots::*;
+pub use status::*;
