@@ -319,12 +319,12 @@ mod guard {
     }
 
     pub(super) fn fill(window: Window<'_>) {
-        let bytes = vec![BYTE; window.len() as usize];
+        let bytes = vec![BYTE; window.len()];
         window.write(&bytes);
     }
 
     pub(super) fn is_intact(window: Window<'_>) -> bool {
-        let mut bytes = vec![0; window.len() as usize];
+        let mut bytes = vec![0; window.len()];
         window.read(&mut bytes);
         bytes.iter().all(|byte| *byte == BYTE)
     }

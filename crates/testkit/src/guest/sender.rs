@@ -124,7 +124,7 @@ impl Sender {
         let window = self.ram.window(gpa, len);
         window.write(&header.to_bytes());
         let rest = window
-            .narrow(NET_HEADER as u32, frame.len() as u32)
+            .narrow(NET_HEADER, frame.len())
             .expect("the window has room for both");
         rest.write(frame);
         self.add(slot, &[Buf { gpa, len }])
@@ -216,7 +216,7 @@ impl Sender {
             let window = self.ram.window(self.small.at(number), len);
             window.write(&header);
             window
-                .narrow(NET_HEADER as u32, frame.len() as u32)
+                .narrow(NET_HEADER, frame.len())
                 .expect("the window has room for both")
                 .write(frame);
             self.prepared[usize::from(number)] = len;
