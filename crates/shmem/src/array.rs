@@ -1,105 +1,189 @@
-//! Owned arrays of words in guest memory, for rings.
-#![allow(unsafe_code)]
-use std::marker::PhantomData;
+//! Words of a ring in guest memory, read and written one by one, atomically.
+//!
+//! A ring's index words are shared with a driver that runs at the same moment, so each access is one atomic load or store
+//! of the word's own size. Values are as they lie in memory: the byte order is the caller's business.
+//!
+//! Invariant: `count` aligned words from `base` on lie in `mapping`, which the array owns.
+
+#![allow(unsafe_code, reason = "UNSAFETY: atomics over mapped memory")]
+
+use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use crate::Mapping;
+use crate::mapping::Mapping;
 
-/// A word.
-pub trait Word: Copy + Default + private::Atomic {}
-mod private {
-    use std::sync::atomic::Ordering;
-    pub trait Atomic: Sized {
-        /// # Safety
-        /// `at` is aligned and mapped.
-        unsafe fn load(at: *const Self, order: Ordering) -> Self;
-        /// # Safety
-        /// As load.
-        unsafe fn store(at: *mut Self, value: Self, order: Ordering);
-    }
-}
-macro_rules! word {
-    ($t:ty, $a:ty) => {
-        impl Word for $t {}
-        impl private::Atomic for $t {
-            #[inline]
-            unsafe fn load(at: *const Self, order: Ordering) -> Self {
-                // SAFETY: the caller's.
-                unsafe { <$a>::from_ptr(at.cast_mut()) }.load(order)
-            }
-            #[inline]
-            unsafe fn store(at: *mut Self, value: Self, order: Ordering) {
-                // SAFETY: the caller's.
-                unsafe { <$a>::from_ptr(at) }.store(value, order);
-            }
-        }
-    };
-}
-word!(u16, AtomicU16);
-word!(u32, AtomicU32);
-word!(u64, AtomicU64);
+/// An unsigned word that rings are made of: `u16`, `u32` or `u64`.
+pub trait Word: Copy + fmt::Debug + sealed::Atomic {}
 
-/// An array.
-#[derive(Debug)]
-pub struct Array<T> {
+/// Words in guest memory. Cloning it makes another view of the same words.
+#[derive(Clone)]
+pub struct Array<T: Word> {
     base: NonNull<T>,
     count: usize,
-    _mapping: Arc<Mapping>,
-    word: PhantomData<T>,
+    mapping: Arc<Mapping>,
 }
-// SAFETY: atomics only.
+
+// SAFETY: the words are accessed by atomics only, and the mapping may be dropped on any thread.
 unsafe impl<T: Word> Send for Array<T> {}
-// SAFETY: atomics only.
+// SAFETY: as above.
 unsafe impl<T: Word> Sync for Array<T> {}
 
+/// Why words cannot be reached as an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArrayError {
+    /// Not all of it lies in one region.
+    #[error("{count} words of {word} bytes at {address:#x} do not lie in one memory region")]
+    Outside {
+        /// Of the first word, as asked for.
+        address: u64,
+        /// In words.
+        count: usize,
+        /// In bytes.
+        word: usize,
+    },
+    /// The words would lie across their natural boundaries.
+    #[error("words of {word} bytes at {address:#x} are not aligned to their size")]
+    Misaligned {
+        /// Of the first word, as asked for.
+        address: u64,
+        /// In bytes.
+        word: usize,
+    },
+}
+
 impl<T: Word> Array<T> {
-    /// # Safety
-    /// `base` is aligned, and `count` words of `mapping` from there on are mapped.
-    pub(crate) unsafe fn new(base: NonNull<u8>, count: usize, mapping: Arc<Mapping>) -> Self {
-        Self { base: base.cast(), count, _mapping: mapping, word: PhantomData }
+    /// `count` words from the `offset`th byte of `mapping` on; `address` is how the caller calls that place.
+    pub(crate) fn new(
+        mapping: &Arc<Mapping>,
+        offset: u64,
+        count: usize,
+        address: u64,
+    ) -> Result<Self, ArrayError> {
+        let word = size_of::<T>();
+        let base = count
+            .checked_mul(word)
+            .and_then(|bytes| mapping.at(offset, bytes as u64))
+            .ok_or(ArrayError::Outside {
+                address,
+                count,
+                word,
+            })?
+            .cast::<T>();
+        if !base.as_ptr().addr().is_multiple_of(word) {
+            return Err(ArrayError::Misaligned { address, word });
+        }
+        Ok(Self {
+            base,
+            count,
+            mapping: mapping.clone(),
+        })
     }
-    /// Words.
+
+    /// How many words it has.
     #[inline]
     pub fn count(&self) -> usize {
         self.count
     }
+
+    /// Whether the memory behind it was taken away; its words are zero then.
     #[inline]
-    fn load(&self, i: usize, order: Ordering) -> T {
-        debug_assert!(i < self.count);
-        if i >= self.count {
-            return T::default();
+    pub fn is_lost(&self) -> bool {
+        self.mapping.is_lost()
+    }
+
+    /// The `index`th word, by a relaxed load. Callers see to it that `index` is less than [`count`](Self::count); a word
+    /// that is not there reads as zero.
+    #[inline]
+    pub fn read(&self, index: usize) -> T {
+        // SAFETY: `word` gives places inside the array only.
+        self.word(index)
+            .map_or(T::ZERO, |word| unsafe { T::load(word, Relaxed) })
+    }
+
+    /// As [`read`](Self::read), and what is read later is at least as new.
+    #[inline]
+    pub fn load_acquire(&self, index: usize) -> T {
+        // SAFETY: `word` gives places inside the array only.
+        self.word(index)
+            .map_or(T::ZERO, |word| unsafe { T::load(word, Acquire) })
+    }
+
+    /// Stores the `index`th word, relaxed. Callers see to it that `index` is less than [`count`](Self::count); a word that
+    /// is not there is not written.
+    #[inline]
+    pub fn write(&self, index: usize, value: T) {
+        if let Some(word) = self.word(index) {
+            // SAFETY: `word` gives places inside the array only.
+            unsafe { T::store(word, value, Relaxed) };
         }
-        // SAFETY: within.
-        unsafe { T::load(self.base.add(i).as_ptr(), order) }
     }
+
+    /// As [`write`](Self::write), and whoever sees it sees also what was written before.
     #[inline]
-    fn store(&self, i: usize, value: T, order: Ordering) {
-        debug_assert!(i < self.count);
-        if i < self.count {
-            // SAFETY: within.
-            unsafe { T::store(self.base.add(i).as_ptr(), value, order) };
+    pub fn store_release(&self, index: usize, value: T) {
+        if let Some(word) = self.word(index) {
+            // SAFETY: `word` gives places inside the array only.
+            unsafe { T::store(word, value, Release) };
         }
     }
-    /// Relaxed read.
+
     #[inline]
-    pub fn read(&self, i: usize) -> T {
-        self.load(i, Ordering::Relaxed)
-    }
-    /// Relaxed write.
-    #[inline]
-    pub fn write(&self, i: usize, value: T) {
-        self.store(i, value, Ordering::Relaxed);
-    }
-    /// Acquire.
-    #[inline]
-    pub fn load_acquire(&self, i: usize) -> T {
-        self.load(i, Ordering::Acquire)
-    }
-    /// Release.
-    #[inline]
-    pub fn store_release(&self, i: usize, value: T) {
-        self.store(i, value, Ordering::Release);
+    fn word(&self, index: usize) -> Option<NonNull<T>> {
+        debug_assert!(index < self.count, "word {index} of {}", self.count);
+        // SAFETY: by the invariant, a place with an index below `count` is inside the mapping.
+        (index < self.count).then(|| unsafe { self.base.add(index) })
     }
 }
+
+impl<T: Word> fmt::Debug for Array<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Array({} words of {} bytes)", self.count, size_of::<T>())
+    }
+}
+
+mod sealed {
+    use std::ptr::NonNull;
+    use std::sync::atomic::Ordering;
+
+    /// Atomic access to a word somewhere in mapped memory.
+    pub trait Atomic: Sized {
+        const ZERO: Self;
+
+        /// # Safety
+        /// `word` must be aligned and mapped.
+        unsafe fn load(word: NonNull<Self>, order: Ordering) -> Self;
+
+        /// # Safety
+        /// `word` must be aligned and mapped.
+        unsafe fn store(word: NonNull<Self>, value: Self, order: Ordering);
+    }
+}
+
+macro_rules! word {
+    ($int:ty, $atomic:ident) => {
+        impl Word for $int {}
+
+        impl sealed::Atomic for $int {
+            const ZERO: Self = 0;
+
+            #[inline]
+            unsafe fn load(word: NonNull<Self>, order: std::sync::atomic::Ordering) -> Self {
+                // SAFETY: aligned and mapped, says the caller; everybody else accesses it atomically or from outside.
+                unsafe { std::sync::atomic::$atomic::from_ptr(word.as_ptr()) }.load(order)
+            }
+
+            #[inline]
+            unsafe fn store(word: NonNull<Self>, value: Self, order: std::sync::atomic::Ordering) {
+                // SAFETY: aligned and mapped, says the caller; everybody else accesses it atomically or from outside.
+                unsafe { std::sync::atomic::$atomic::from_ptr(word.as_ptr()) }.store(value, order);
+            }
+        }
+    };
+}
+
+word!(u16, AtomicU16);
+word!(u32, AtomicU32);
+word!(u64, AtomicU64);

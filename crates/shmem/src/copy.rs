@@ -1,28 +1,30 @@
-//! The copy.
-#![allow(unsafe_code)]
-use crate::Window;
+//! THE copy: the only place where guest bytes move.
 
-/// Copies the first `len` bytes that both windows have.
+#![allow(unsafe_code, reason = "UNSAFETY: the copy itself")]
+
+use crate::window::Window;
+
+/// Copies `len` bytes, or as many as both windows have if that is less; says how many.
 #[inline]
-pub fn copy(src: Window<'_>, dst: Window<'_>, len: usize) -> usize {
-    let len = len.min(src.len()).min(dst.len());
-    // SAFETY: both windows have `len` bytes.
-    unsafe { raw(src.base(), dst.base(), len) };
-    len
+pub fn copy(src: Window<'_>, dst: Window<'_>, len: u32) -> usize {
+    match src.narrow(0, len.min(src.len())) {
+        Some(src) => src.copy_to(dst),
+        None => 0,
+    }
 }
 
 /// # Safety
-/// Both ranges are mapped for `len` bytes.
+/// `len` bytes must be readable at `src` and writable at `dst`.
 #[inline]
-pub(crate) unsafe fn raw(src: *const u8, dst: *mut u8, len: usize) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller's.
-    unsafe {
-        std::arch::asm!("rep movsb", inout("rcx") len => _, inout("rsi") src => _, inout("rdi") dst => _, options(nostack, preserves_flags));
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    for i in 0..len {
-        // SAFETY: the caller's.
-        unsafe { dst.add(i).write_volatile(src.add(i).read_volatile()) };
+pub(crate) unsafe fn bytes(src: *const u8, dst: *mut u8, len: usize) {
+    for at in 0..len {
+        // SAFETY: `at` is less than `len`, and the caller answers for that many bytes on both sides.
+        unsafe { dst.add(at).write_volatile(src.add(at).read_volatile()) };
     }
 }
+
+#[inline]
+pub(crate) fn prefetch(_from: *const u8, _len: usize) {}
+
+#[inline]
+pub(crate) fn prefetch_write(_from: *const u8, _len: usize) {}

@@ -1,176 +1,332 @@
-//! One frontend's memory.
-#![allow(unsafe_code)]
+//! One frontend's memory: which guest address lies where.
+//!
+//! Rings and descriptors name memory by guest address (`gpa`); vhost-user messages name ring areas by the address that the
+//! frontend itself uses (`uva`). Both are looked up here, in regions that never change: each memory message builds a new
+//! [`GuestMemory`].
+//!
+//! Invariant: regions overlap in neither address space, and each lies inside its mapping.
+
+#![allow(
+    unsafe_code,
+    reason = "UNSAFETY: a region's base pointer becomes a window"
+)]
+
+use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::{Array, Handle, MAX_BLOCK, Mapping, Window, Word};
+use crate::array::{Array, ArrayError, Word};
+use crate::block::{Handle, MAX_BLOCK};
+use crate::mapping::Mapping;
+use crate::window::Window;
 
-/// A region.
+/// A range of guest memory and where it is mapped. Addresses and lengths are in bytes.
 #[derive(Clone, Debug)]
 pub struct Region {
-    /// Guest physical address.
+    /// The guest's address of its first byte.
     pub gpa: u64,
-    /// Frontend address.
+    /// The frontend's address of its first byte.
     pub uva: u64,
-    /// Bytes.
+    /// Its length.
     pub len: u64,
-    /// Mapping.
+    /// What it is mapped by.
     pub mapping: Arc<Mapping>,
-    /// Where in it.
+    /// Where it starts in the mapping.
     pub mapping_offset: u64,
-    /// Blocks.
+    /// Its blocks, as [`BlockRegistry::register`](crate::BlockRegistry::register) gave them for exactly this part of the
+    /// mapping. With none, the region can be read and written but frames cannot lie in it.
     pub handles: Vec<Handle>,
 }
 
-/// Why regions are refused.
+/// Why regions do not make a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegionError {
-    /// Bad.
-    #[error("memory region at guest address {gpa:#x} of {len:#x} bytes is empty, wraps or does not fit its mapping")]
-    Bad {
-        /// Where.
+    /// A region has no bytes.
+    #[error("the memory region at guest address {gpa:#x} has no bytes")]
+    Empty {
+        /// Its guest address.
         gpa: u64,
-        /// Length.
-        len: u64,
     },
-    /// Overlap.
-    #[error("memory regions at guest addresses {first:#x} and {second:#x} overlap")]
+    /// A region reaches beyond the end of an address space.
+    #[error(
+        "the memory region at guest address {gpa:#x} reaches beyond the end of the address space"
+    )]
+    Overflow {
+        /// Its guest address.
+        gpa: u64,
+    },
+    /// Two regions share guest addresses.
+    #[error("the memory regions at guest addresses {first:#x} and {second:#x} overlap")]
     Overlap {
-        /// One.
+        /// Guest address of the lower one.
         first: u64,
-        /// Other.
+        /// Guest address of the other one.
         second: u64,
     },
+    /// Two regions share addresses of the frontend's.
+    #[error("the memory regions at frontend addresses {first:#x} and {second:#x} overlap")]
+    FrontendOverlap {
+        /// Frontend's address of the lower one.
+        first: u64,
+        /// Frontend's address of the other one.
+        second: u64,
+    },
+    /// A region is larger than what is mapped for it.
+    #[error("the memory region at guest address {gpa:#x} does not lie inside its mapping")]
+    OutsideMapping {
+        /// Its guest address.
+        gpa: u64,
+    },
+    /// The handles cannot be those of the region's blocks.
+    #[error("the memory region at guest address {gpa:#x} has {given} handles for {blocks} blocks")]
+    Handles {
+        /// Its guest address.
+        gpa: u64,
+        /// How many it came with.
+        given: usize,
+        /// How many blocks of [`MAX_BLOCK`] it takes.
+        blocks: u64,
+    },
 }
 
-/// Outside memory.
+/// A range that is not the guest's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("guest address {gpa:#x} ({len} bytes) is not in the guest's memory")]
+#[error("{len} bytes at guest address {gpa:#x} are not in the guest's memory")]
 pub struct OutOfMemory {
-    /// Where.
+    /// The guest address.
     pub gpa: u64,
-    /// Length.
+    /// In bytes.
     pub len: u32,
 }
 
-/// Why an array is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ArrayError {
-    /// Outside.
-    #[error("address {address:#x} ({bytes} bytes) is not in the guest's memory")]
-    Outside {
-        /// Where.
-        address: u64,
-        /// Length.
-        bytes: u64,
-    },
-    /// Misaligned.
-    #[error("address {address:#x} is not a multiple of {align}")]
-    Misaligned {
-        /// Where.
-        address: u64,
-        /// Alignment.
-        align: u64,
-    },
-}
-
-/// The first piece.
+/// A part of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Block.
+    /// The block.
     pub handle: Handle,
-    /// Offset.
+    /// Into the block, in bytes.
     pub offset: u32,
-    /// Bytes.
+    /// In bytes.
     pub len: u32,
 }
 
-/// Regions.
-#[derive(Debug)]
+/// All regions of one frontend.
 pub struct GuestMemory {
-    regions: Vec<Region>,
+    /// By guest address.
+    spans: Box<[Span]>,
+    /// Of all spans, one behind the other.
+    handles: Box<[Handle]>,
+    /// By guest address.
+    regions: Box<[Region]>,
+    block_shift: u32,
 }
 
+/// A region as it is looked up; half a cache line.
+struct Span {
+    gpa: u64,
+    len: u64,
+    base: NonNull<u8>,
+    first_handle: u32,
+    has_handles: bool,
+}
+
+// SAFETY: spans are never changed, and their pointers only become windows, which any thread may use.
+unsafe impl Send for GuestMemory {}
+// SAFETY: as above.
+unsafe impl Sync for GuestMemory {}
+
 impl GuestMemory {
-    /// Checks and keeps regions.
-    pub fn new(mut regions: Vec<Region>) -> Result<Self, RegionError> {
-        for r in &regions {
-            let fits = r.len > 0
-                && r.gpa.checked_add(r.len).is_some()
-                && r.uva.checked_add(r.len).is_some()
-                && r.mapping_offset.checked_add(r.len).is_some_and(|end| end <= r.mapping.len());
-            if !fits {
-                return Err(RegionError::Bad { gpa: r.gpa, len: r.len });
-            }
-        }
-        regions.sort_by_key(|r| r.uva);
-        for pair in regions.windows(2) {
-            if pair[0].uva + pair[0].len > pair[1].uva {
-                return Err(RegionError::Overlap { first: pair[0].gpa, second: pair[1].gpa });
-            }
-        }
-        regions.sort_by_key(|r| r.gpa);
-        for pair in regions.windows(2) {
-            if pair[0].gpa + pair[0].len > pair[1].gpa {
-                return Err(RegionError::Overlap { first: pair[0].gpa, second: pair[1].gpa });
-            }
-        }
-        Ok(Self { regions })
+    /// Takes the regions, in any order.
+    ///
+    /// # Errors
+    /// See [`RegionError`].
+    pub fn new(regions: Vec<Region>) -> Result<GuestMemory, RegionError> {
+        Self::with_block_shift(regions, MAX_BLOCK.trailing_zeros())
     }
-    #[inline]
-    fn at_gpa(&self, gpa: u64) -> Option<(&Region, u64)> {
-        self.regions.iter().find(|r| gpa.wrapping_sub(r.gpa) < r.len).map(|r| (r, gpa - r.gpa))
+
+    /// One whose regions were registered in blocks of two to the `block_shift` bytes.
+    pub(crate) fn with_block_shift(
+        mut regions: Vec<Region>,
+        block_shift: u32,
+    ) -> Result<GuestMemory, RegionError> {
+        regions.sort_by_key(|region| region.gpa);
+        let mut spans = Vec::with_capacity(regions.len());
+        let mut handles = Vec::new();
+        for region in &regions {
+            spans.push(Span {
+                gpa: region.gpa,
+                len: region.len,
+                base: judge(region, block_shift)?,
+                first_handle: handles.len() as u32,
+                has_handles: !region.handles.is_empty(),
+            });
+            handles.extend_from_slice(&region.handles);
+        }
+        refuse_overlap(&regions)?;
+        Ok(GuestMemory {
+            spans: spans.into(),
+            handles: handles.into(),
+            regions: regions.into(),
+            block_shift,
+        })
     }
-    /// First piece.
+
+    /// Where the first of `len` bytes at guest address `gpa` are, and how many of them lie there: fewer than asked for if
+    /// the range goes on in another block or region (or nowhere; the caller who asks for the rest is told).
+    ///
+    /// # Errors
+    /// If the first byte is in no region that has blocks, or the range reaches beyond the address space.
     #[inline]
     pub fn locate(&self, gpa: u64, len: u32) -> Result<Piece, OutOfMemory> {
-        let (region, at) = self.at_gpa(gpa).ok_or(OutOfMemory { gpa, len })?;
-        let left_in_region = region.len - at;
-        let left_in_block = MAX_BLOCK - at % MAX_BLOCK;
-        let piece = u64::from(len).min(left_in_region).min(left_in_block) as u32;
-        let handle = *region.handles.get((at / MAX_BLOCK) as usize).ok_or(OutOfMemory { gpa, len })?;
-        Ok(Piece { handle, offset: (at % MAX_BLOCK) as u32, len: piece })
+        let outside = OutOfMemory { gpa, len };
+        let span = self.span(gpa).ok_or(outside)?;
+        if !span.has_handles || gpa.checked_add(u64::from(len)).is_none() {
+            return Err(outside);
+        }
+        let at = gpa - span.gpa;
+        let block = at >> self.block_shift;
+        let block_end = span.len.min((block + 1) << self.block_shift);
+        let handle = self
+            .handles
+            .get(span.first_handle as usize + block as usize)
+            .ok_or(outside)?;
+        Ok(Piece {
+            handle: *handle,
+            offset: (at - (block << self.block_shift)) as u32,
+            len: u64::from(len).min(block_end - at) as u32,
+        })
     }
-    /// Whole range in one region.
+
+    /// The `len` bytes at guest address `gpa`, which all lie in one region.
+    ///
+    /// # Errors
+    /// If they do not.
     #[inline]
     pub fn window(&self, gpa: u64, len: u32) -> Result<Window<'_>, OutOfMemory> {
-        let (region, at) = self.at_gpa(gpa).ok_or(OutOfMemory { gpa, len })?;
-        if u64::from(len) > region.len - at {
-            return Err(OutOfMemory { gpa, len });
+        let outside = OutOfMemory { gpa, len };
+        let span = self.span(gpa).ok_or(outside)?;
+        let at = gpa - span.gpa;
+        if u64::from(len) > span.len - at {
+            return Err(outside);
         }
-        // SAFETY: within the mapping, which the region keeps.
-        Ok(unsafe { Window::new(region.mapping.base().add((region.mapping_offset + at) as usize), len as usize) })
+        // SAFETY: the range lies inside the region, which lies inside a mapping that we own.
+        Ok(unsafe { Window::new(span.base.add(at as usize), len) })
     }
-    fn array<T: Word>(found: Option<(&Region, u64)>, address: u64, count: usize) -> Result<Array<T>, ArrayError> {
-        let size = size_of::<T>();
-        let bytes = (count as u64).saturating_mul(size as u64);
-        let (region, at) = found.filter(|(r, at)| bytes <= r.len - at).ok_or(ArrayError::Outside { address, bytes })?;
-        // SAFETY: within the mapping.
-        let base: NonNull<u8> = unsafe { region.mapping.base().add((region.mapping_offset + at) as usize) };
-        if !(base.as_ptr() as usize).is_multiple_of(size) {
-            return Err(ArrayError::Misaligned { address, align: size as u64 });
-        }
-        // SAFETY: aligned and within.
-        Ok(unsafe { Array::new(base, count, region.mapping.clone()) })
-    }
-    /// Array by frontend address.
+
+    /// `count` words at the frontend's address `uva`.
+    ///
+    /// # Errors
+    /// If they are not in one region or not aligned to their size.
     pub fn array_at_uva<T: Word>(&self, uva: u64, count: usize) -> Result<Array<T>, ArrayError> {
-        let found = self.regions.iter().find(|r| uva.wrapping_sub(r.uva) < r.len).map(|r| (r, uva - r.uva));
-        Self::array(found, uva, count)
+        self.array(uva, count, |region| region.uva)
     }
-    /// Array by guest address.
+
+    /// `count` words at guest address `gpa`.
+    ///
+    /// # Errors
+    /// If they are not in one region or not aligned to their size.
     pub fn array_at_gpa<T: Word>(&self, gpa: u64, count: usize) -> Result<Array<T>, ArrayError> {
-        Self::array(self.at_gpa(gpa), gpa, count)
+        self.array(gpa, count, |region| region.gpa)
     }
-    /// Any mapping truncated.
+
+    /// Whether any of the memory was taken away.
     #[inline]
     pub fn is_lost(&self) -> bool {
-        self.regions.iter().any(|r| r.mapping.is_lost())
+        self.regions.iter().any(|region| region.mapping.is_lost())
     }
-    /// The regions.
-    pub fn regions(&self) -> impl Iterator<Item = &Region> {
+
+    /// The regions by guest address.
+    pub fn regions(&self) -> impl ExactSizeIterator<Item = &Region> {
         self.regions.iter()
     }
+
+    fn array<T: Word>(
+        &self,
+        address: u64,
+        count: usize,
+        start: impl Fn(&Region) -> u64,
+    ) -> Result<Array<T>, ArrayError> {
+        let word = size_of::<T>();
+        let outside = ArrayError::Outside {
+            address,
+            count,
+            word,
+        };
+        let offset_in = |region: &Region| {
+            address
+                .checked_sub(start(region))
+                .filter(|at| *at < region.len)
+        };
+        let (region, at) = self
+            .regions
+            .iter()
+            .find_map(|region| Some((region, offset_in(region)?)))
+            .ok_or(outside)?;
+        let bytes = (count as u64).checked_mul(word as u64).ok_or(outside)?;
+        if bytes > region.len - at {
+            return Err(outside);
+        }
+        Array::new(&region.mapping, region.mapping_offset + at, count, address)
+    }
+
+    /// The region that `gpa` is in.
+    #[inline]
+    fn span(&self, gpa: u64) -> Option<&Span> {
+        self.spans
+            .iter()
+            .find(|span| gpa.wrapping_sub(span.gpa) < span.len)
+    }
+}
+
+impl fmt::Debug for GuestMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.regions.iter()).finish()
+    }
+}
+
+/// Where the region's first byte is, if the region makes sense by itself.
+fn judge(region: &Region, block_shift: u32) -> Result<NonNull<u8>, RegionError> {
+    let &Region { gpa, uva, len, .. } = region;
+    if len == 0 {
+        return Err(RegionError::Empty { gpa });
+    }
+    if gpa.checked_add(len).is_none() || uva.checked_add(len).is_none() {
+        return Err(RegionError::Overflow { gpa });
+    }
+    let blocks = len.div_ceil(1 << block_shift);
+    let given = region.handles.len();
+    if given != 0 && given as u64 != blocks {
+        return Err(RegionError::Handles { gpa, given, blocks });
+    }
+    region
+        .mapping
+        .at(region.mapping_offset, len)
+        .ok_or(RegionError::OutsideMapping { gpa })
+}
+
+/// Regions come sorted by guest address.
+fn refuse_overlap(regions: &[Region]) -> Result<(), RegionError> {
+    for pair in regions.windows(2) {
+        if pair[1].gpa - pair[0].gpa < pair[0].len {
+            return Err(RegionError::Overlap {
+                first: pair[0].gpa,
+                second: pair[1].gpa,
+            });
+        }
+    }
+    let mut by_uva: Vec<_> = regions
+        .iter()
+        .map(|region| (region.uva, region.len))
+        .collect();
+    by_uva.sort_unstable();
+    for pair in by_uva.windows(2) {
+        if pair[1].0 - pair[0].0 < pair[0].1 {
+            return Err(RegionError::FrontendOverlap {
+                first: pair[0].0,
+                second: pair[1].0,
+            });
+        }
+    }
+    Ok(())
 }

@@ -1,76 +1,126 @@
-//! A bounded view that can only be copied from, copied to, or narrowed.
-#![allow(unsafe_code)]
+//! A checked piece of guest memory: base and length.
+//!
+//! A window is all that anybody outside this crate has of a guest's bytes. It can be copied from, copied to or narrowed,
+//! and it is never a slice: the guest changes these bytes whenever it likes, which no reference of Rust's allows.
+//!
+//! Invariant: `len` bytes from `base` on are mapped, readable and writable for as long as `'a` lasts.
+
+#![allow(
+    unsafe_code,
+    reason = "UNSAFETY: the one place where a window's bytes are touched"
+)]
+
+use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use crate::Mapping;
+use crate::array::Word;
+use crate::copy;
+use crate::mapping::Mapping;
 
-/// A bounded view.
-#[derive(Clone, Copy, Debug)]
+/// A piece of mapped memory, checked once. Never a slice: the guest changes these bytes whenever it likes.
+#[derive(Clone, Copy)]
 pub struct Window<'a> {
     base: NonNull<u8>,
-    len: usize,
+    len: u32,
     mapping: PhantomData<&'a Mapping>,
 }
 
+// SAFETY: a window only gives access by atomics and by the copy, both of which any number of threads may do at once.
+unsafe impl Send for Window<'_> {}
+// SAFETY: as above; it has no interior state of its own.
+unsafe impl Sync for Window<'_> {}
+
 impl<'a> Window<'a> {
     /// # Safety
-    /// `base..base+len` is mapped for `'a`.
+    /// `len` bytes from `base` on must lie in one mapping that stays mapped for `'a`.
     #[inline]
-    pub(crate) unsafe fn new(base: NonNull<u8>, len: usize) -> Self {
-        Self { base, len, mapping: PhantomData }
+    pub(crate) unsafe fn new(base: NonNull<u8>, len: u32) -> Self {
+        Self {
+            base,
+            len,
+            mapping: PhantomData,
+        }
     }
 
-    pub(crate) fn base(self) -> *mut u8 {
-        self.base.as_ptr()
-    }
-
-    /// Bytes.
+    /// Its length in bytes.
     #[inline]
-    #[allow(clippy::len_without_is_empty)]
-    pub fn len(self) -> usize {
+    pub fn len(self) -> u32 {
         self.len
     }
 
-    /// A part.
+    /// Whether it has no bytes at all.
     #[inline]
-    pub fn narrow(self, offset: usize, len: usize) -> Option<Self> {
-        if offset.checked_add(len)? > self.len {
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// The `len` bytes from the `offset`th on; `None` if this window does not have all of them.
+    #[inline]
+    pub fn narrow(self, offset: u32, len: u32) -> Option<Window<'a>> {
+        if u64::from(offset) + u64::from(len) > u64::from(self.len) {
             return None;
         }
-        // SAFETY: within.
-        Some(Self { base: unsafe { self.base.add(offset) }, len, mapping: PhantomData })
+        // SAFETY: the sum says that the new window lies inside this one, so it is mapped as long.
+        Some(unsafe { Window::new(self.base.add(offset as usize), len) })
     }
 
-    /// Copies out.
+    /// Copies the first bytes into `into`, as many as both have, and says how many that are.
     #[inline]
-    pub fn read(self, to: &mut [u8]) -> usize {
-        let len = self.len.min(to.len());
-        // SAFETY: both have `len` bytes.
-        unsafe { crate::copy::raw(self.base.as_ptr(), to.as_mut_ptr(), len) };
+    pub fn read(self, into: &mut [u8]) -> usize {
+        let len = into.len().min(self.len as usize);
+        // SAFETY: both sides have `len` bytes; the slice is ours alone while we borrow it.
+        unsafe { copy::bytes(self.base.as_ptr(), into.as_mut_ptr(), len) };
         len
     }
 
-    /// Copies in.
+    /// Copies `from` over the first bytes, as many as both have, and says how many that are.
     #[inline]
     pub fn write(self, from: &[u8]) -> usize {
-        let len = self.len.min(from.len());
-        // SAFETY: both have `len` bytes.
-        unsafe { crate::copy::raw(from.as_ptr(), self.base.as_ptr(), len) };
+        let len = from.len().min(self.len as usize);
+        // SAFETY: both sides have `len` bytes; nobody writes the slice while we borrow it.
+        unsafe { copy::bytes(from.as_ptr(), self.base.as_ptr(), len) };
         len
     }
 
-    /// Copies to another window.
+    /// Copies the first bytes over those of `dst`, as many as both have, and says how many that are.
+    ///
+    /// This is the one copy that a frame undergoes. If the two windows overlap, which bytes end up in the overlap is not
+    /// specified; nothing else is touched.
     #[inline]
     pub fn copy_to(self, dst: Window<'_>) -> usize {
-        crate::copy(self, dst, self.len)
+        let len = self.len.min(dst.len) as usize;
+        // SAFETY: both windows have `len` bytes.
+        unsafe { copy::bytes(self.base.as_ptr(), dst.base.as_ptr(), len) };
+        len
     }
 
-    /// Hints a read.
+    /// The word in native byte order at the `offset`th byte, aligned or not; `None` if the window ends before its end.
+    /// It is read once.
     #[inline]
-    pub fn prefetch(self) {}
+    pub fn read_word<T: Word>(self, offset: u32) -> Option<T> {
+        let word = self.narrow(offset, size_of::<T>() as u32)?;
+        let mut value = T::ZERO;
+        // SAFETY: the narrowed window has the size of `T`, and any bytes make a word.
+        unsafe { copy::bytes(word.base.as_ptr(), (&raw mut value).cast(), size_of::<T>()) };
+        Some(value)
+    }
 
-    /// Hints a write.
+    /// Starts to bring the first bytes into the cache, to be read soon. Never faults, waits for nothing.
     #[inline]
-    pub fn prefetch_write(self) {}
+    pub fn prefetch(self) {
+        copy::prefetch(self.base.as_ptr(), self.len as usize);
+    }
+
+    /// Starts to bring the first bytes into the cache, to be written soon. Never faults, waits for nothing.
+    #[inline]
+    pub fn prefetch_write(self) {
+        copy::prefetch_write(self.base.as_ptr(), self.len as usize);
+    }
+}
+
+impl fmt::Debug for Window<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Window({} bytes)", self.len)
+    }
 }
