@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn the_newest_of_several_numbers_is_taken() {
         let names = "librte-net-vhost23\nlibrte-net-vhost-user1\nlibrte-net-vhost25\n";
-        assert_eq!(newest(names), "librte-net-vhost25");
-        assert_eq!(newest(""), "librte-net-vhost<N>");
+        assert_eq!(newest("librte-net-vhost", names), "librte-net-vhost25");
+        assert_eq!(newest("librte-net-vhost", ""), "librte-net-vhost<N>");
     }
 }
