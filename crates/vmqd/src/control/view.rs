@@ -1,0 +1,94 @@
+//! The status as JSON says it. Names here are promises to scripts: add, never rename.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use vmq::Mac;
+
+use crate::config::Mode;
+
+/// The switch at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StatusView {
+    /// Version of the program that runs.
+    pub(crate) version: String,
+    pub(crate) pid: u32,
+    pub(crate) dir: PathBuf,
+    pub(crate) uptime_seconds: u64,
+    /// By name.
+    pub(crate) ports: Vec<PortView>,
+    pub(crate) workers: Vec<WorkerView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PortView {
+    pub(crate) name: String,
+    pub(crate) mode: Mode,
+    pub(crate) socket: PathBuf,
+    /// A frontend is attached and its rings run.
+    pub(crate) is_up: bool,
+    /// Why the switch ended the last connection, if it did.
+    pub(crate) last_close: Option<String>,
+    /// The worker that looks after the guest's sending ring.
+    pub(crate) worker: Option<usize>,
+    pub(crate) queues: Vec<QueueView>,
+    pub(crate) from_guest: Traffic,
+    pub(crate) to_guest: Traffic,
+    /// Bytes moved for the deliveries of this port: looking at headers, and the copy.
+    pub(crate) bytes_copied: u64,
+    /// Frames from the guest that went to every other port.
+    pub(crate) flooded: u64,
+    /// Times that a frame from the guest waited for a receiver's buffers.
+    pub(crate) held: u64,
+    /// Frames not delivered, by reason. Every reason is there.
+    pub(crate) drops: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Traffic {
+    pub(crate) frames: u64,
+    pub(crate) bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueueView {
+    pub(crate) id: u16,
+    pub(crate) state: String,
+    pub(crate) filters: Vec<FilterView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FilterView {
+    pub(crate) mac: String,
+    /// `null`: any VLAN; 0: untagged frames.
+    pub(crate) vlan: Option<u16>,
+    /// Learnt from what the guest sends; else configured.
+    pub(crate) is_learned: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WorkerView {
+    /// The CPU it is pinned to.
+    pub(crate) cpu: Option<usize>,
+    /// Sending rings that it looks after.
+    pub(crate) rings: usize,
+    pub(crate) turns: u64,
+    pub(crate) empty_turns: u64,
+    pub(crate) sleeps: u64,
+    pub(crate) panics: u64,
+}
+
+impl StatusView {
+    pub(crate) fn port(&self, name: &str) -> Option<&PortView> {
+        self.ports.iter().find(|port| port.name == name)
+    }
+}
+
+impl PortView {
+    /// The address that the configuration gives the port.
+    pub(crate) fn configured_mac(&self) -> Option<Mac> {
+        let mut filters = self.queues.iter().flat_map(|queue| &queue.filters);
+        filters.find(|filter| !filter.is_learned)?.mac.parse().ok()
+    }
+}

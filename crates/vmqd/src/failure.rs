@@ -1,0 +1,59 @@
+//! What ends the program early, and with which exit code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::attach::AttachError;
+use crate::config::Rejected;
+use crate::control::ClientError;
+use crate::directory::NoDirectory;
+use crate::run::RunError;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Config(#[from] Rejected),
+    #[error(transparent)]
+    NoDirectory(#[from] NoDirectory),
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// Says on stderr what went wrong and gives the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        if self.is_closed_pipe() {
+            return ExitCode::SUCCESS;
+        }
+        // Nobody is left to be told when stderr is gone as well.
+        let _ = self.write(&mut anstream::stderr());
+        match self {
+            Self::Config(_) | Self::NoDirectory(_) | Self::Attach(_) => ExitCode::from(2),
+            Self::Run(_) | Self::Client(_) | Self::Output(_) => ExitCode::FAILURE,
+        }
+    }
+
+    /// The reader of our output had enough (`vmq status | head -1`): no failure of ours.
+    fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Self::Config(rejected) = self {
+            return rejected.write(out);
+        }
+        writeln!(
+            out,
+            "{ERROR}error:{ERROR:#} {self}",
+            ERROR = crate::output::ERROR
+        )
+    }
+}

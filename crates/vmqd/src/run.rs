@@ -1,0 +1,182 @@
+//! `vmq run`: from a plan to a running switch, and back to nothing when a signal says so.
+//!
+//! Order is everything here: judge the configuration, take the directory, look at every socket, bind
+//! them all, start the switch, and only then say that a port is ready. What fails on the way leaves
+//! nothing behind, for each step's result undoes itself when dropped.
+
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::cli::RunArgs;
+use crate::config::{self, Mode, Plan, PortPlan};
+use crate::failure::Failure;
+use crate::live::{Live, StartError};
+use crate::output::{DIM, GOOD};
+use crate::sockets::{self, RunDirectory, SocketError, SocketFile};
+use crate::{control, directory};
+
+/// Why the switch did not start or did not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("cannot serve the control socket: {0}")]
+    Control(io::Error),
+    #[error("cannot watch for signals: {0}")]
+    Signals(io::Error),
+}
+
+/// Runs a switch until SIGTERM or SIGINT.
+pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
+    let plan = config::load(args)?;
+    start_log();
+    raise_file_limit();
+    Ok(serve(&plan)?)
+}
+
+fn serve(plan: &Plan) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(RunError::Control)?;
+    let _guard = runtime.enter();
+    let mut signals = Signals::watch().map_err(RunError::Signals)?;
+
+    let _directory = RunDirectory::claim(&plan.dir)?;
+    check_sockets(plan)?;
+    let (control, _control_file) = sockets::bind(&plan.control_socket())?;
+    let mut listeners = Vec::with_capacity(plan.ports.len());
+    let mut files = Vec::with_capacity(plan.ports.len());
+    for port in &plan.ports {
+        let (listener, file) = bind(port)?.unzip();
+        listeners.push(listener);
+        files.extend(file);
+    }
+
+    let live = Arc::new(Live::start(plan, listeners)?);
+    tracing::info!(ports = plan.ports.len(), dir = %plan.dir.display(), "switch started");
+    // The switch runs whether or not somebody reads this.
+    let _ = announce(plan);
+
+    let status = {
+        let live = live.clone();
+        Arc::new(move || live.status())
+    };
+    let signal = runtime.block_on(async {
+        tokio::select! {
+            ended = control::serve(control, status) => Err(RunError::Control(ended.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))),
+            name = signals.next() => Ok(name),
+        }
+    })?;
+    tracing::info!("{signal}: stopping");
+    live.stop();
+    Ok(())
+}
+
+/// Looks at every socket before the first is bound, so that a switch starts whole or not at all.
+fn check_sockets(plan: &Plan) -> Result<(), SocketError> {
+    sockets::check_bindable(&plan.control_socket())?;
+    plan.ports.iter().try_for_each(|port| match port.mode {
+        Mode::Server => sockets::check_bindable(&port.socket),
+        Mode::Client => sockets::check_connectable(&port.socket),
+    })
+}
+
+fn bind(port: &PortPlan) -> Result<Option<(UnixListener, SocketFile)>, SocketError> {
+    match port.mode {
+        Mode::Server => sockets::bind(&port.socket).map(Some),
+        Mode::Client => Ok(None),
+    }
+}
+
+fn announce(plan: &Plan) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    let option = directory::option(&plan.dir);
+    let width = plan
+        .ports
+        .iter()
+        .map(|port| port.name.len())
+        .max()
+        .unwrap_or(0);
+    for PortPlan {
+        name, mode, socket, ..
+    } in &plan.ports
+    {
+        let arrow = match mode {
+            Mode::Server => "",
+            Mode::Client => "connects to ",
+        };
+        writeln!(
+            out,
+            "{name:width$} {GOOD}ready{GOOD:#}: {arrow}{}   {DIM}(vmq attach qemu {name}{option}){DIM:#}",
+            socket.display()
+        )?;
+    }
+    out.flush()
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn watch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Logs to stderr, `info` and above unless `RUST_LOG` says otherwise.
+fn start_log() {
+    let targets = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|text| text.parse::<Targets>().ok());
+    let is_coloured = io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let to_stderr = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(is_coloured)
+        .with_target(false)
+        // A closed stderr must not end the switch, and that is how it would be reported.
+        .log_internal_errors(false);
+    let targets = targets.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    tracing_subscriber::registry()
+        .with(to_stderr)
+        .with(targets)
+        .init();
+}
+
+/// A port needs about ten descriptors (rings, calls, memory), more than the usual 1024 allow in all.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(
+            "the limit of open files stays at {:?}: {error}",
+            limit.current
+        );
+    }
+}
