@@ -243,7 +243,7 @@ impl BlockTable {
             return Err(BlockError::Lost);
         }
         // SAFETY: the sum says that the range lies inside the block, which lies inside a mapping that we own.
-        Ok(unsafe { Window::new(entry.base.add(offset as usize), len) })
+        Ok(unsafe { Window::new(entry.base.add(offset as usize), len as usize) })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::window::Window;
 
 /// Copies `len` bytes, or as many as both windows have if that is less; says how many.
 #[inline]
-pub fn copy(src: Window<'_>, dst: Window<'_>, len: u32) -> usize {
+pub fn copy(src: Window<'_>, dst: Window<'_>, len: usize) -> usize {
     match src.narrow(0, len.min(src.len())) {
         Some(src) => src.copy_to(dst),
         None => 0,

@@ -211,7 +211,7 @@ impl GuestMemory {
             return Err(outside);
         }
         // SAFETY: the range lies inside the region, which lies inside a mapping that we own.
-        Ok(unsafe { Window::new(span.base.add(at as usize), len) })
+        Ok(unsafe { Window::new(span.base.add(at as usize), len as usize) })
     }
 
     /// `count` words at the frontend's address `uva`.

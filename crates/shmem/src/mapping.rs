@@ -134,8 +134,8 @@ impl Mapping {
 
     /// The `len` bytes from the `offset`th on; `None` if the mapping does not have all of them.
     #[inline]
-    pub fn window(&self, offset: u64, len: u32) -> Option<Window<'_>> {
-        let base = self.at(offset, u64::from(len))?;
+    pub fn window(&self, offset: u64, len: usize) -> Option<Window<'_>> {
+        let base = self.at(offset, len as u64)?;
         // SAFETY: `at` has checked the bounds, and the window borrows from us, who keep the range mapped.
         Some(unsafe { Window::new(base, len) })
     }

@@ -22,7 +22,7 @@ use crate::mapping::Mapping;
 #[derive(Clone, Copy)]
 pub struct Window<'a> {
     base: NonNull<u8>,
-    len: u32,
+    len: usize,
     mapping: PhantomData<&'a Mapping>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Window<'a> {
     /// # Safety
     /// `len` bytes from `base` on must lie in one mapping that stays mapped for `'a`.
     #[inline]
-    pub(crate) unsafe fn new(base: NonNull<u8>, len: u32) -> Self {
+    pub(crate) unsafe fn new(base: NonNull<u8>, len: usize) -> Self {
         Self {
             base,
             len,
@@ -45,7 +45,7 @@ impl<'a> Window<'a> {
 
     /// Its length in bytes.
     #[inline]
-    pub fn len(self) -> u32 {
+    pub fn len(self) -> usize {
         self.len
     }
 
@@ -57,18 +57,18 @@ impl<'a> Window<'a> {
 
     /// The `len` bytes from the `offset`th on; `None` if this window does not have all of them.
     #[inline]
-    pub fn narrow(self, offset: u32, len: u32) -> Option<Window<'a>> {
-        if u64::from(offset) + u64::from(len) > u64::from(self.len) {
+    pub fn narrow(self, offset: usize, len: usize) -> Option<Window<'a>> {
+        if offset > self.len || len > self.len - offset {
             return None;
         }
-        // SAFETY: the sum says that the new window lies inside this one, so it is mapped as long.
-        Some(unsafe { Window::new(self.base.add(offset as usize), len) })
+        // SAFETY: the comparison says that the new window lies inside this one, so it is mapped as long.
+        Some(unsafe { Window::new(self.base.add(offset), len) })
     }
 
     /// Copies the first bytes into `into`, as many as both have, and says how many that are.
     #[inline]
     pub fn read(self, into: &mut [u8]) -> usize {
-        let len = into.len().min(self.len as usize);
+        let len = into.len().min(self.len);
         // SAFETY: both sides have `len` bytes; the slice is ours alone while we borrow it.
         unsafe { copy::bytes(self.base.as_ptr(), into.as_mut_ptr(), len) };
         len
@@ -77,7 +77,7 @@ impl<'a> Window<'a> {
     /// Copies `from` over the first bytes, as many as both have, and says how many that are.
     #[inline]
     pub fn write(self, from: &[u8]) -> usize {
-        let len = from.len().min(self.len as usize);
+        let len = from.len().min(self.len);
         // SAFETY: both sides have `len` bytes; nobody writes the slice while we borrow it.
         unsafe { copy::bytes(from.as_ptr(), self.base.as_ptr(), len) };
         len
@@ -89,7 +89,7 @@ impl<'a> Window<'a> {
     /// specified; nothing else is touched.
     #[inline]
     pub fn copy_to(self, dst: Window<'_>) -> usize {
-        let len = self.len.min(dst.len) as usize;
+        let len = self.len.min(dst.len);
         // SAFETY: both windows have `len` bytes.
         unsafe { copy::bytes(self.base.as_ptr(), dst.base.as_ptr(), len) };
         len
@@ -98,8 +98,8 @@ impl<'a> Window<'a> {
     /// The word in native byte order at the `offset`th byte, aligned or not; `None` if the window ends before its end.
     /// It is read once.
     #[inline]
-    pub fn read_word<T: Word>(self, offset: u32) -> Option<T> {
-        let word = self.narrow(offset, size_of::<T>() as u32)?;
+    pub fn read_word<T: Word>(self, offset: usize) -> Option<T> {
+        let word = self.narrow(offset, size_of::<T>())?;
         let mut value = T::ZERO;
         // SAFETY: the narrowed window has the size of `T`, and any bytes make a word.
         unsafe { copy::bytes(word.base.as_ptr(), (&raw mut value).cast(), size_of::<T>()) };
@@ -109,13 +109,13 @@ impl<'a> Window<'a> {
     /// Starts to bring the first bytes into the cache, to be read soon. Never faults, waits for nothing.
     #[inline]
     pub fn prefetch(self) {
-        copy::prefetch(self.base.as_ptr(), self.len as usize);
+        copy::prefetch(self.base.as_ptr(), self.len);
     }
 
     /// Starts to bring the first bytes into the cache, to be written soon. Never faults, waits for nothing.
     #[inline]
     pub fn prefetch_write(self) {
-        copy::prefetch_write(self.base.as_ptr(), self.len as usize);
+        copy::prefetch_write(self.base.as_ptr(), self.len);
     }
 }
 
