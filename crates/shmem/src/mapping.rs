@@ -140,6 +140,13 @@ impl Mapping {
         Some(unsafe { Window::new(base, len) })
     }
 
+    /// Where it begins, for the owner of host-private memory ([`Mapping::anonymous`]) who reads it by reference. Guest memory
+    /// must not be touched through it: no reference may point there.
+    #[inline]
+    pub fn as_ptr(&self) -> NonNull<u8> {
+        self.start
+    }
+
     /// Where the `offset`th byte is, if the `len` bytes from there on are all here.
     #[inline]
     pub(crate) fn at(&self, offset: u64, len: u64) -> Option<NonNull<u8>> {
