@@ -3,7 +3,6 @@
 //! Invariant: readable buffers come first, none is empty, all of them together hold 1 to 2^32 bytes, and there are at most as
 //! many as the ring has descriptors. So the scratch, with room for the largest ring, never grows.
 
-use crate::descriptor::Descriptor;
 use crate::{MAX_SIZE, RingError};
 
 /// What one descriptor names: bytes of guest memory, not yet looked up.
@@ -71,22 +70,22 @@ impl Chain {
         self.head = head;
     }
 
-    /// Adds a descriptor's buffer. One of no bytes is passed over: some drivers make them of empty fragments, and no reader
+    /// Adds a buffer. One of no bytes is passed over: some drivers make them of empty fragments, and no reader
     /// of a chain has a use for them. The caller sees to it that no more are added than a ring has descriptors.
     #[inline]
-    pub(crate) fn push(&mut self, descriptor: Descriptor) -> Result<(), RingError> {
-        if descriptor.buf.len == 0 {
+    pub(crate) fn push(&mut self, buf: Buf, is_writable: bool) -> Result<(), RingError> {
+        if buf.len == 0 {
             return Ok(());
         }
-        if !descriptor.is_writable() {
+        if !is_writable {
             if self.readable != self.bufs.len() {
                 return Err(RingError::ReadableAfterWritable { head: self.head });
             }
             self.readable += 1;
         }
         debug_assert!(self.bufs.len() < self.bufs.capacity());
-        self.bytes += u64::from(descriptor.buf.len);
-        self.bufs.push(descriptor.buf);
+        self.bytes += u64::from(buf.len);
+        self.bufs.push(buf);
         Ok(())
     }
 

@@ -20,7 +20,6 @@
 #![forbid(unsafe_code)]
 
 mod chain;
-mod descriptor;
 mod error;
 mod leases;
 mod split;

@@ -16,18 +16,20 @@
 //! places where each side writes one word and then reads the other's (publish and look for a wish for calls; ask for kicks
 //! and look for work) have a full fence between the two, as the driver has: without it both could miss the other.
 
+mod descriptor;
+mod table;
+
 use std::sync::atomic::{Ordering, fence};
 
-use shmem::{Array, GuestMemory, Window, Word};
+use shmem::{Array, ArrayError, GuestMemory, Word};
 
-use crate::descriptor::{self, Descriptor};
-use crate::{Area, Buf, Chain, Layout, Lease, Leases, MAX_SIZE, RingError, Used};
+use self::table::Table;
+use crate::{Area, Chain, Layout, Lease, Leases, MAX_SIZE, RingError, Used};
 
 /// The device side of one split virtqueue.
 #[derive(Debug)]
 pub struct Ring {
-    /// Two words a descriptor.
-    table: Array<u64>,
+    table: Table,
     /// Flags, idx, ring and, with VIRTIO_F_EVENT_IDX, used_event.
     avail: Array<u16>,
     /// Flags and idx of the used ring.
@@ -37,7 +39,6 @@ pub struct Ring {
     /// With VIRTIO_F_EVENT_IDX; then flags mean nothing.
     avail_event: Option<Array<u16>>,
     size: u16,
-    indirect: bool,
     next_avail: u16,
     avail_idx: u16,
     in_flight: u16,
@@ -89,13 +90,12 @@ impl Ring {
         let used: Array<u16> = used.array(0, RING)?;
         let used_idx = u16::from_le(used.read(IDX));
         let ring = Ring {
-            table,
+            table: Table::new(table, size, layout.indirect),
             avail,
             used,
             elements,
             avail_event,
             size,
-            indirect: layout.indirect,
             next_avail: layout.next_avail,
             avail_idx: layout.next_avail,
             in_flight: 0,
@@ -167,7 +167,7 @@ impl Ring {
         memory: &GuestMemory,
         chain: &mut Chain,
     ) -> Result<(), RingError> {
-        let judged = self.walk(head, memory, chain);
+        let judged = self.table.walk(head, memory, chain);
         if judged.is_err() {
             chain.clear();
         }
@@ -296,102 +296,6 @@ impl Ring {
             avail_event.write(0, self.next_avail.to_le());
         }
     }
-
-    /// Reads the chain that starts at `head`, each descriptor once.
-    #[inline]
-    fn walk(&self, head: u16, memory: &GuestMemory, chain: &mut Chain) -> Result<(), RingError> {
-        chain.begin(head);
-        if head >= self.size {
-            return Err(RingError::HeadOutOfRange {
-                head,
-                size: self.size,
-            });
-        }
-        let mut index = head;
-        for walked in 0..self.size {
-            let at = 2 * usize::from(index);
-            let descriptor = Descriptor::from_words([self.table.read(at), self.table.read(at + 1)]);
-            if descriptor.is_indirect() {
-                self.walk_indirect(descriptor, self.size - walked, memory, chain)?;
-                return chain.finish();
-            }
-            chain.push(descriptor)?;
-            let Some(next) = descriptor.next() else {
-                return chain.finish();
-            };
-            if next >= self.size {
-                return Err(RingError::NextOutOfRange {
-                    head,
-                    next,
-                    entries: u32::from(self.size),
-                });
-            }
-            index = next;
-        }
-        Err(RingError::Loop { head })
-    }
-
-    /// Virtio 1.2 section 2.7.5.3. The write flag of the descriptor that names the table means nothing.
-    fn walk_indirect(
-        &self,
-        table: Descriptor,
-        room: u16,
-        memory: &GuestMemory,
-        chain: &mut Chain,
-    ) -> Result<(), RingError> {
-        let head = chain.head();
-        if !self.indirect {
-            return Err(RingError::IndirectNotNegotiated { head });
-        }
-        if table.next().is_some() {
-            return Err(RingError::IndirectWithNext { head });
-        }
-        let Buf { gpa, len } = table.buf;
-        if len == 0 || len % descriptor::BYTES != 0 {
-            return Err(RingError::IndirectLength { head, len });
-        }
-        let window = memory
-            .window(gpa, len)
-            .map_err(|_| RingError::IndirectUnmapped { gpa })?;
-        let entries = len / descriptor::BYTES;
-        let mut index = 0;
-        for _ in 0..entries.min(u32::from(room)) {
-            let descriptor =
-                read_descriptor(window, index).ok_or(RingError::IndirectUnmapped { gpa })?;
-            if descriptor.is_indirect() {
-                return Err(RingError::NestedIndirect { head });
-            }
-            chain.push(descriptor)?;
-            let Some(next) = descriptor.next() else {
-                return Ok(());
-            };
-            if u32::from(next) >= entries {
-                return Err(RingError::NextOutOfRange {
-                    head,
-                    next,
-                    entries,
-                });
-            }
-            index = next;
-        }
-        if entries <= u32::from(room) {
-            Err(RingError::Loop { head })
-        } else {
-            Err(RingError::TooLong {
-                head,
-                size: self.size,
-            })
-        }
-    }
-}
-
-/// The descriptor at `index` of an indirect table.
-#[inline]
-fn read_descriptor(table: Window<'_>, index: u16) -> Option<Descriptor> {
-    let mut bytes = [0; descriptor::BYTES as usize];
-    let entry = table.narrow(u32::from(index) * descriptor::BYTES, descriptor::BYTES)?;
-    entry.read(&mut bytes);
-    Some(Descriptor::from_bytes(bytes))
 }
 
 /// Where an area of the ring lies, until it is found.
@@ -405,11 +309,15 @@ impl Place<'_> {
     /// `count` words from the `at`th byte of the area on.
     fn array<T: Word>(&self, at: u64, count: usize) -> Result<Array<T>, RingError> {
         let &Place { memory, area, uva } = self;
-        if uva % area.alignment() != 0 {
-            return Err(RingError::Misaligned { area, uva });
+        let misaligned = RingError::Misaligned { area, uva };
+        if !uva.is_multiple_of(area.alignment()) {
+            return Err(misaligned);
         }
         let unmapped = RingError::Unmapped { area, uva };
         let at = uva.checked_add(at).ok_or(unmapped)?;
-        memory.array_at_uva(at, count).map_err(|_| unmapped)
+        memory.array_at_uva(at, count).map_err(|error| match error {
+            ArrayError::Misaligned { .. } => misaligned,
+            _ => unmapped,
+        })
     }
 }

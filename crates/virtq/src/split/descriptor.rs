@@ -8,7 +8,7 @@
 use crate::Buf;
 
 /// Bytes of a descriptor in memory.
-pub(crate) const BYTES: u32 = 16;
+pub(super) const BYTES: u32 = 16;
 
 /// The chain goes on at `next`.
 const NEXT: u16 = 1;
@@ -19,8 +19,8 @@ const INDIRECT: u16 = 4;
 
 /// Read once, then judged.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Descriptor {
-    pub(crate) buf: Buf,
+pub(super) struct Descriptor {
+    pub(super) buf: Buf,
     flags: u16,
     next: u16,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Descriptor {
 impl Descriptor {
     /// From the two words as they lie in memory.
     #[inline]
-    pub(crate) fn from_words(words: [u64; 2]) -> Self {
+    pub(super) fn from_words(words: [u64; 2]) -> Self {
         let [gpa, rest] = words.map(u64::from_le);
         Self {
             buf: Buf {
@@ -42,24 +42,24 @@ impl Descriptor {
 
     /// From its bytes in memory.
     #[inline]
-    pub(crate) fn from_bytes(bytes: [u8; BYTES as usize]) -> Self {
+    pub(super) fn from_bytes(bytes: [u8; BYTES as usize]) -> Self {
         let [low, high] = [0, 8].map(|at| std::array::from_fn(|i| bytes[at + i]));
         Self::from_words([low, high].map(u64::from_ne_bytes))
     }
 
     /// Where the chain goes on, if it does.
     #[inline]
-    pub(crate) fn next(self) -> Option<u16> {
+    pub(super) fn next(self) -> Option<u16> {
         (self.flags & NEXT != 0).then_some(self.next)
     }
 
     #[inline]
-    pub(crate) fn is_writable(self) -> bool {
+    pub(super) fn is_writable(self) -> bool {
         self.flags & WRITE != 0
     }
 
     #[inline]
-    pub(crate) fn is_indirect(self) -> bool {
+    pub(super) fn is_indirect(self) -> bool {
         self.flags & INDIRECT != 0
     }
 }
