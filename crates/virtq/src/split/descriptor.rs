@@ -8,7 +8,7 @@
 use crate::Buf;
 
 /// Bytes of a descriptor in memory.
-pub(super) const BYTES: u32 = 16;
+pub(super) const BYTES: usize = 16;
 
 /// The chain goes on at `next`.
 const NEXT: u16 = 1;
@@ -42,7 +42,7 @@ impl Descriptor {
 
     /// From its bytes in memory.
     #[inline]
-    pub(super) fn from_bytes(bytes: [u8; BYTES as usize]) -> Self {
+    pub(super) fn from_bytes(bytes: [u8; BYTES]) -> Self {
         let [low, high] = [0, 8].map(|at| std::array::from_fn(|i| bytes[at + i]));
         Self::from_words([low, high].map(u64::from_ne_bytes))
     }

@@ -86,12 +86,12 @@ impl Table {
         if pointer.next().is_some() {
             return Err(RingError::IndirectWithNext { head });
         }
-        if len == 0 || !len.is_multiple_of(descriptor::BYTES) {
+        if len == 0 || !len.is_multiple_of(descriptor::BYTES as u32) {
             return Err(RingError::IndirectLength { head, len });
         }
         let unmapped = RingError::IndirectUnmapped { gpa };
         let table = memory.window(gpa, len).map_err(|_| unmapped)?;
-        let entries = len / descriptor::BYTES;
+        let entries = len / descriptor::BYTES as u32;
         let steps = entries.min(u32::from(room));
         let mut index = 0;
         for _ in 0..steps {
@@ -132,8 +132,8 @@ impl Table {
 /// One copy out of guest memory for the whole descriptor.
 #[inline]
 fn indirect_descriptor(table: Window<'_>, index: u16) -> Option<Descriptor> {
-    let entry = table.narrow(u32::from(index) * descriptor::BYTES, descriptor::BYTES)?;
-    let mut bytes = [0; descriptor::BYTES as usize];
+    let entry = table.narrow(usize::from(index) * descriptor::BYTES, descriptor::BYTES)?;
+    let mut bytes = [0; descriptor::BYTES];
     let read = entry.read(&mut bytes);
     debug_assert_eq!(read, bytes.len());
     Some(Descriptor::from_bytes(bytes))
