@@ -1,1 +1,53 @@
-//! The switch: workers, turns, delivery, counters and drop reasons. Knows no virtio, no socket, no file.
+//! The switch: ports as the workers see them, the worker's turn, delivery, pacing, counters.
+//!
+//! It owns the workers and the control state that they act on, and knows no virtio, no socket and no
+//! file: a port is a pair of trait objects ([`FromGuest`], [`ToGuest`]), called once a burst.
+//!
+//! ```text
+//!  control thread of a port            switch control              worker (one a CPU)
+//!  ────────────────────────            ──────────────              ──────────────────
+//!  start_from_guest(ring)  ──────────▶ mailbox  ─────────────────▶ taken between turns, acknowledged
+//!  start_to_guest(ring)    ──────────▶ engine ─▶ Snapshot ───────▶ taken between turns, acknowledged
+//!  stop_*                  ◀────────── acknowledged by all ◀────── last copy is over
+//!                                      learn ◀──────────────────── source address not yet known
+//! ```
+//!
+//! Invariants
+//! * A from-guest ring belongs to one worker; a to-guest ring may be filled by all of them.
+//! * Everything ends inside the turn: no [`nbl::Nbl`] outlives it, so a port that every worker has
+//!   acknowledged to be gone is quiescent (NDIS rule F3: after "DMA stopped" not a byte changes).
+//! * Workers never take a lock of the control state.
+#![forbid(unsafe_code)]
+
+mod control;
+mod counters;
+mod deliver;
+mod doorbell;
+mod drop_reason;
+mod ethernet;
+mod learning;
+mod mailbox;
+mod policy;
+mod port;
+mod reservation;
+mod ring;
+mod snapshot;
+mod state;
+mod status;
+mod turn;
+mod worker;
+
+pub use control::{Options, PortError, PortSpec, StartError, Switch, WorkerOptions};
+pub use counters::{Counters, Lane, Totals};
+pub use doorbell::{Doorbell, Token, Waker};
+pub use drop_reason::DropReason;
+pub use port::{Fault, FaultSink, FromGuest, PortId, Pull, ToGuest};
+pub use reservation::{Filled, Reservation};
+pub use status::{FilterStatus, PortStatus, QueueStatus, Status, WorkerStatus};
+
+/// The largest frame a port may hand over, in bytes: 64 KiB of Ethernet payload and its header.
+pub const MAX_FRAME: u32 = 65_536 + 18;
+
+/// The most ports a switch has: queue ids are 16 bits wide in an NBL, and every turn's tables are
+/// sized at start.
+pub const MAX_PORTS: usize = 1024;

@@ -1,0 +1,30 @@
+//! What we offer a guest driver and a frontend.
+
+use vhost::vhost_user::message::VhostUserProtocolFeatures;
+
+/// VIRTIO_NET_F_MRG_RXBUF (virtio 1.2 5.1.3): a frame may be spread over several receive buffers.
+pub(super) const MRG_RXBUF: u64 = 1 << 15;
+/// VIRTIO_F_INDIRECT_DESC (virtio 1.2 6).
+pub(super) const INDIRECT_DESC: u64 = 1 << 28;
+/// VIRTIO_F_EVENT_IDX (virtio 1.2 6).
+pub(super) const EVENT_IDX: u64 = 1 << 29;
+/// VHOST_USER_F_PROTOCOL_FEATURES (vhost-user specification).
+pub(super) const PROTOCOL_FEATURES: u64 = 1 << 30;
+/// VIRTIO_F_VERSION_1 (virtio 1.2 6). Required: the header layout and byte order hang on it.
+pub(super) const VERSION_1: u64 = 1 << 32;
+
+/// Everything offered.
+pub(super) const OFFERED: u64 =
+    MRG_RXBUF | INDIRECT_DESC | EVENT_IDX | PROTOCOL_FEATURES | VERSION_1;
+
+/// Protocol features offered.
+pub(super) const OFFERED_PROTOCOL: VhostUserProtocolFeatures = VhostUserProtocolFeatures::MQ
+    .union(VhostUserProtocolFeatures::REPLY_ACK)
+    .union(VhostUserProtocolFeatures::CONFIGURE_MEM_SLOTS)
+    .union(VhostUserProtocolFeatures::RESET_DEVICE);
+
+/// Memory regions a frontend may have at a time.
+pub(super) const MAX_REGIONS: usize = 32;
+
+/// Receive and transmit queue pairs of a port.
+pub(super) const QUEUE_PAIRS: u64 = 1;

@@ -1,0 +1,416 @@
+//! One frontend's connection: the backend side of the vhost-user protocol.
+//!
+//! Every message that changes memory or a ring stops the rings it concerns first, and is answered
+//! when every worker has acknowledged that (vhost-user specification, "Ring states" and REPLY_ACK).
+
+use std::any::Any;
+use std::fs::File;
+use std::sync::Arc;
+
+use switch::{PortId, Switch};
+use vhost::vhost_user::message::*;
+use vhost::vhost_user::{Error, GpuBackend, Result, VhostUserBackendReqHandlerMut};
+
+use super::eventfd::{Kick, checked};
+use super::features::{
+    MAX_REGIONS, MRG_RXBUF, OFFERED, OFFERED_PROTOCOL, PROTOCOL_FEATURES, QUEUE_PAIRS, VERSION_1,
+};
+use super::from_guest::FromGuestRing;
+use super::memory::{Memory, Place};
+use super::to_guest::ToGuestRing;
+use super::vring::{Addresses, Vring};
+
+/// The guest's receive queue, by the virtio-net numbering (virtio 1.2 5.1.2).
+const TO_GUEST: usize = 0;
+/// The guest's transmit queue.
+const FROM_GUEST: usize = 1;
+
+/// The state of one connection.
+pub(super) struct Session {
+    switch: Arc<Switch>,
+    port: PortId,
+    features: u64,
+    memory: Memory,
+    vrings: [Vring; 2],
+    to_guest: Option<Arc<ToGuestRing>>,
+    had_memory: bool,
+    refusal: Option<String>,
+}
+
+impl Session {
+    pub(super) fn new(switch: Arc<Switch>, port: PortId) -> Self {
+        Self {
+            switch,
+            port,
+            features: 0,
+            memory: Memory::default(),
+            vrings: Default::default(),
+            to_guest: None,
+            had_memory: false,
+            refusal: None,
+        }
+    }
+
+    /// Why the session refused the message that ended it.
+    pub(super) fn take_refusal(&mut self) -> Option<String> {
+        self.refusal.take()
+    }
+
+    /// True when the frontend negotiated but never shared memory with us.
+    pub(super) fn never_shared_memory(&self) -> bool {
+        self.features != 0 && !self.had_memory
+    }
+
+    /// Ends the session: rings stopped, memory let go.
+    pub(super) fn end(&mut self) {
+        self.stop_all();
+        self.memory.clear(&self.switch);
+    }
+
+    fn refuse(&mut self, reason: impl Into<String>) -> Error {
+        self.refusal = Some(reason.into());
+        Error::InvalidParam
+    }
+
+    fn vring(&mut self, index: u32) -> Result<(usize, &mut Vring)> {
+        let at = index as usize;
+        if at < self.vrings.len() {
+            return Ok((at, &mut self.vrings[at]));
+        }
+        Err(self.refuse(format!("virtqueue {index} does not exist: the port has 2")))
+    }
+
+    /// Starts every ring that is ready and does not run.
+    fn start_ready(&mut self) -> Result<()> {
+        let Some(memory) = self.memory.guest().cloned() else {
+            return Ok(());
+        };
+        for at in [TO_GUEST, FROM_GUEST] {
+            let vring = &mut self.vrings[at];
+            if vring.is_running || !vring.is_ready(self.features) {
+                continue;
+            }
+            let ring = match vring.open(self.features, &memory) {
+                None => continue,
+                Some(Ok(ring)) => ring,
+                Some(Err(error)) => {
+                    let name = if at == TO_GUEST {
+                        "receive"
+                    } else {
+                        "transmit"
+                    };
+                    return Err(self.refuse(format!("its {name} queue cannot be started: {error}")));
+                }
+            };
+            if at == TO_GUEST {
+                let mergeable = self.features & MRG_RXBUF != 0;
+                let ring = Arc::new(ToGuestRing::new(
+                    ring,
+                    memory.clone(),
+                    vring.call.clone(),
+                    mergeable,
+                ));
+                self.to_guest = Some(ring.clone());
+                self.switch.start_to_guest(self.port, ring);
+            } else {
+                let Some(kick) = vring.kick.take() else {
+                    continue;
+                };
+                let ring = FromGuestRing::new(ring, memory.clone(), kick, vring.call.clone());
+                if let Err(error) = self.switch.start_from_guest(self.port, Box::new(ring)) {
+                    return Err(
+                        self.refuse(format!("its kick eventfd cannot be waited for: {error}"))
+                    );
+                }
+            }
+            self.vrings[at].is_running = true;
+        }
+        Ok(())
+    }
+
+    /// Stops one ring and keeps where it stood. Back when no worker touches it any more.
+    fn stop(&mut self, at: usize) {
+        let vring = &mut self.vrings[at];
+        if !std::mem::take(&mut vring.is_running) {
+            return;
+        }
+        if at == TO_GUEST {
+            self.switch.stop_to_guest(self.port);
+            if let Some(ring) = self.to_guest.take() {
+                vring.next_avail = ring.next_avail();
+            }
+        } else if let Some(ring) = self.switch.stop_from_guest(self.port) {
+            let ring: Box<dyn Any> = ring;
+            if let Ok(ring) = ring.downcast::<FromGuestRing>() {
+                let (next_avail, kick) = ring.finish();
+                vring.next_avail = next_avail;
+                vring.kick = Some(kick);
+            }
+        }
+    }
+
+    fn stop_all(&mut self) {
+        self.stop(FROM_GUEST);
+        self.stop(TO_GUEST);
+    }
+
+    fn reset(&mut self) {
+        self.stop_all();
+        self.vrings = Default::default();
+    }
+
+    fn with_memory(
+        &mut self,
+        change: impl FnOnce(&mut Memory, &Switch) -> std::result::Result<(), String>,
+    ) -> Result<()> {
+        self.stop_all();
+        let changed = change(&mut self.memory, &self.switch);
+        changed.map_err(|reason| self.refuse(reason))?;
+        self.had_memory |= self.memory.guest().is_some();
+        self.start_ready()
+    }
+}
+
+impl VhostUserBackendReqHandlerMut for Session {
+    fn set_owner(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn reset_owner(&mut self) -> Result<()> {
+        self.reset();
+        Ok(())
+    }
+
+    fn reset_device(&mut self) -> Result<()> {
+        self.reset();
+        Ok(())
+    }
+
+    fn get_features(&mut self) -> Result<u64> {
+        Ok(OFFERED)
+    }
+
+    fn set_features(&mut self, features: u64) -> Result<()> {
+        if features & !OFFERED != 0 {
+            return Err(self.refuse(format!(
+                "it accepted features that were not offered ({:#x})",
+                features & !OFFERED
+            )));
+        }
+        self.stop_all();
+        self.features = features;
+        self.start_ready()
+    }
+
+    fn get_protocol_features(&mut self) -> Result<VhostUserProtocolFeatures> {
+        Ok(OFFERED_PROTOCOL)
+    }
+
+    fn set_protocol_features(&mut self, features: u64) -> Result<()> {
+        if features & !OFFERED_PROTOCOL.bits() != 0 {
+            return Err(self.refuse(format!(
+                "it accepted protocol features that were not offered ({features:#x})"
+            )));
+        }
+        Ok(())
+    }
+
+    fn get_queue_num(&mut self) -> Result<u64> {
+        Ok(QUEUE_PAIRS)
+    }
+
+    fn set_mem_table(
+        &mut self,
+        regions: &[VhostUserMemoryRegion],
+        files: Vec<File>,
+        _postcopy_listening: Option<bool>,
+    ) -> Result<Option<Vec<u64>>> {
+        let regions = regions.iter().map(Place::from).zip(files).collect();
+        self.with_memory(|memory, switch| memory.replace(switch, regions))?;
+        Ok(None)
+    }
+
+    fn get_max_mem_slots(&mut self) -> Result<u64> {
+        Ok(MAX_REGIONS as u64)
+    }
+
+    fn add_mem_region(
+        &mut self,
+        region: &VhostUserSingleMemoryRegion,
+        file: File,
+        _postcopy_listening: Option<bool>,
+    ) -> Result<Option<u64>> {
+        let place = Place::from(region);
+        self.with_memory(|memory, switch| memory.add(switch, place, &file))?;
+        Ok(None)
+    }
+
+    fn remove_mem_region(&mut self, region: &VhostUserSingleMemoryRegion) -> Result<()> {
+        let place = Place::from(region);
+        self.with_memory(|memory, switch| memory.remove(switch, place))
+    }
+
+    fn set_vring_num(&mut self, index: u32, num: u32) -> Result<()> {
+        let (at, _) = self.vring(index)?;
+        let Ok(size) = u16::try_from(num) else {
+            return Err(self.refuse(format!(
+                "virtqueue {index} of {num} entries: at most {} are possible",
+                virtq::MAX_SIZE
+            )));
+        };
+        self.stop(at);
+        self.vrings[at].size = Some(size);
+        self.start_ready()
+    }
+
+    fn set_vring_addr(
+        &mut self,
+        index: u32,
+        _flags: VhostUserVringAddrFlags,
+        descriptors: u64,
+        used: u64,
+        avail: u64,
+        _log: u64,
+    ) -> Result<()> {
+        let (at, _) = self.vring(index)?;
+        self.stop(at);
+        self.vrings[at].addresses = Some(Addresses {
+            descriptors,
+            avail,
+            used,
+        });
+        self.start_ready()
+    }
+
+    fn set_vring_base(&mut self, index: u32, base: u32) -> Result<()> {
+        let (at, _) = self.vring(index)?;
+        let Ok(next_avail) = u16::try_from(base) else {
+            return Err(self.refuse(format!(
+                "virtqueue {index} cannot stand at {base}: a split ring's index has 16 bits"
+            )));
+        };
+        self.stop(at);
+        self.vrings[at].next_avail = next_avail;
+        self.start_ready()
+    }
+
+    fn get_vring_base(&mut self, index: u32) -> Result<VhostUserVringState> {
+        let (at, _) = self.vring(index)?;
+        self.stop(at);
+        // A stopped ring starts again at the next SET_VRING_KICK, not before.
+        self.vrings[at].kick = None;
+        Ok(VhostUserVringState::new(
+            index,
+            u32::from(self.vrings[at].next_avail),
+        ))
+    }
+
+    fn set_vring_kick(&mut self, index: u8, file: Option<File>) -> Result<()> {
+        let (at, _) = self.vring(index.into())?;
+        let kick = match file.map(checked).transpose() {
+            Ok(fd) => fd.map_or(Kick::Poll, Kick::Fd),
+            Err(what) => {
+                return Err(self.refuse(format!("the kick fd of virtqueue {index} {what}")));
+            }
+        };
+        if self.features & VERSION_1 == 0 {
+            return Err(self.refuse(
+                "its driver is a legacy one (VIRTIO_F_VERSION_1 was not accepted): use a modern virtio-net driver",
+            ));
+        }
+        self.stop(at);
+        self.vrings[at].kick = Some(kick);
+        self.start_ready()
+    }
+
+    fn set_vring_call(&mut self, index: u8, file: Option<File>) -> Result<()> {
+        let (at, _) = self.vring(index.into())?;
+        match file.map(checked).transpose() {
+            Ok(fd) => self.vrings[at].call.set(fd),
+            Err(what) => {
+                return Err(self.refuse(format!("the call fd of virtqueue {index} {what}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn set_vring_err(&mut self, _index: u8, _file: Option<File>) -> Result<()> {
+        Ok(())
+    }
+
+    fn set_vring_enable(&mut self, index: u32, enable: bool) -> Result<()> {
+        if self.features & PROTOCOL_FEATURES == 0 {
+            return Err(
+                self.refuse("it enables a virtqueue without having accepted protocol features")
+            );
+        }
+        let (at, vring) = self.vring(index)?;
+        vring.is_enabled = enable;
+        if !enable {
+            self.stop(at);
+        }
+        self.start_ready()
+    }
+
+    fn get_config(
+        &mut self,
+        _offset: u32,
+        _size: u32,
+        _flags: VhostUserConfigFlags,
+    ) -> Result<Vec<u8>> {
+        Err(not_offered())
+    }
+
+    fn set_config(
+        &mut self,
+        _offset: u32,
+        _buf: &[u8],
+        _flags: VhostUserConfigFlags,
+    ) -> Result<()> {
+        Err(not_offered())
+    }
+
+    fn set_gpu_socket(&mut self, _gpu_backend: GpuBackend) -> Result<()> {
+        Err(not_offered())
+    }
+
+    fn get_shared_object(&mut self, _uuid: VhostUserSharedMsg) -> Result<File> {
+        Err(not_offered())
+    }
+
+    fn get_inflight_fd(
+        &mut self,
+        _inflight: &VhostUserInflight,
+    ) -> Result<(VhostUserInflight, File)> {
+        Err(not_offered())
+    }
+
+    fn set_inflight_fd(&mut self, _inflight: &VhostUserInflight, _file: File) -> Result<()> {
+        Err(not_offered())
+    }
+
+    fn set_device_state_fd(
+        &mut self,
+        _direction: VhostTransferStateDirection,
+        _phase: VhostTransferStatePhase,
+        _fd: File,
+    ) -> Result<Option<File>> {
+        Err(not_offered())
+    }
+
+    fn check_device_state(&mut self) -> Result<()> {
+        Err(not_offered())
+    }
+
+    fn get_shmem_config(&mut self) -> Result<VhostUserShMemConfig> {
+        Err(not_offered())
+    }
+
+    fn set_log_base(&mut self, _log: &VhostUserLog, _file: File) -> Result<()> {
+        Err(not_offered())
+    }
+}
+
+fn not_offered() -> Error {
+    Error::InvalidOperation("this protocol feature is not offered")
+}

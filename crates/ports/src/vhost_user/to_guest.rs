@@ -1,0 +1,266 @@
+//! The receive queue of a guest (virtio 1.2 5.1.6.3, 5.1.6.4) as the switch's sink of frames.
+//!
+//! Several workers may fill it at once: buffers are reserved and handed over under a lock, and filled
+//! outside it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nbl::{Nbl, NblQueue, Pool, ReceiveChain};
+use shmem::{BlockTable, GuestMemory};
+use switch::{Fault, Reservation, ToGuest};
+use virtq::{Buf, Chain, Lease, Ring, Used};
+
+use super::eventfd::Call;
+use super::header;
+
+/// A running to-guest ring.
+pub(super) struct ToGuestRing {
+    state: Mutex<State>,
+    memory: Arc<GuestMemory>,
+    call: Arc<Call>,
+    mergeable: bool,
+}
+
+struct State {
+    ring: Ring,
+    chain: Chain,
+    used: Vec<Used>,
+}
+
+/// Why a frame got no buffers.
+enum NoRoom {
+    /// The guest has posted too few; more may come.
+    NotNow,
+    /// This frame fits in none.
+    Never,
+    Fault(Fault),
+}
+
+impl ToGuestRing {
+    pub(super) fn new(
+        ring: Ring,
+        memory: Arc<GuestMemory>,
+        call: Arc<Call>,
+        mergeable: bool,
+    ) -> Self {
+        let used = Vec::with_capacity(usize::from(virtq::MAX_SIZE));
+        let state = Mutex::new(State {
+            ring,
+            chain: Chain::new(),
+            used,
+        });
+        Self {
+            state,
+            memory,
+            call,
+            mergeable,
+        }
+    }
+
+    /// Where the guest's next buffer stands, for GET_VRING_BASE. No worker may be filling the ring.
+    pub(super) fn next_avail(&self) -> u16 {
+        self.lock().ring.next_avail()
+    }
+
+    /// A panic while the lock was held closed the port it came from; the ring's state is whole, for it
+    /// changes only by calls that do not panic.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes buffers for one frame and writes the virtio-net header in front of them. The chains taken
+    /// are counted in `taken` whether or not the frame finds room.
+    #[inline]
+    fn receive<'p>(
+        &self,
+        state: &mut State,
+        pool: &'p Pool,
+        frame: Nbl<'p>,
+        reservation: &mut Reservation,
+        taken: &mut u16,
+    ) -> Result<ReceiveChain<'p>, NoRoom> {
+        let mut receive = ReceiveChain::new();
+        let mut header_place = HeaderPlace::default();
+        let mut missing = header::LEN as u32 + frame.data_len();
+        while missing > 0 {
+            if reservation.room() <= usize::from(*taken) {
+                let never = *taken > 0 && Reservation::exceeds_frame(usize::from(*taken));
+                return Err(if never { NoRoom::Never } else { NoRoom::NotNow });
+            }
+            if !state
+                .ring
+                .next(&self.memory, &mut state.chain)
+                .map_err(ring_fault)?
+            {
+                return Err(NoRoom::NotNow);
+            }
+            *taken += 1;
+            if !state.chain.readable().is_empty() {
+                return Err(NoRoom::Fault(Fault::new(format_args!(
+                    "its receive queue has a chain with device-readable buffers (head {})",
+                    state.chain.head()
+                ))));
+            }
+            let before = missing;
+            for &buffer in state.chain.writable() {
+                let mut buffer = Buf {
+                    len: buffer.len.min(missing),
+                    ..buffer
+                };
+                missing -= buffer.len;
+                header_place.take(&mut buffer);
+                self.describe(pool, buffer, &mut receive)?;
+            }
+            if before == missing {
+                return Err(NoRoom::Fault(Fault::new(format_args!(
+                    "its receive queue has a buffer of no bytes (head {})",
+                    state.chain.head()
+                ))));
+            }
+            reservation.note(state.chain.head(), before - missing);
+            if missing > 0 && !self.mergeable {
+                return Err(NoRoom::Never);
+            }
+        }
+        header_place.write(&self.memory, &header::plain(*taken))?;
+        Ok(receive)
+    }
+
+    /// Adds one receive buffer's bytes, as segments of the blocks they lie in.
+    #[inline]
+    fn describe<'p>(
+        &self,
+        pool: &'p Pool,
+        buffer: Buf,
+        receive: &mut ReceiveChain<'p>,
+    ) -> Result<(), NoRoom> {
+        let Buf { mut gpa, mut len } = buffer;
+        while len > 0 {
+            let piece = self.memory.locate(gpa, len).map_err(outside)?;
+            if !receive.push(pool, piece.handle, piece.offset, piece.len) {
+                return Err(NoRoom::NotNow);
+            }
+            gpa += u64::from(piece.len);
+            len -= piece.len;
+        }
+        Ok(())
+    }
+}
+
+impl ToGuest for ToGuestRing {
+    fn reserve<'p>(
+        &self,
+        pool: &'p Pool,
+        _blocks: &BlockTable,
+        frames: &NblQueue<'p>,
+        reservation: &mut Reservation,
+    ) -> Result<(), Fault> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let mut end = Ok(());
+        for frame in frames.iter() {
+            let mut taken = 0;
+            let noted = reservation.buffers().len();
+            match self.receive(state, pool, frame, reservation, &mut taken) {
+                Ok(receive) => {
+                    frame.set_receive(Some(receive));
+                    reservation.next_frame();
+                    continue;
+                }
+                Err(NoRoom::Fault(fault)) => end = Err(fault),
+                Err(NoRoom::Never) => {}
+                // Nothing but this frame holds the ring's buffers or the pool's: no more will come.
+                Err(NoRoom::NotNow)
+                    if noted == 0
+                        && taken > 0
+                        && taken == state.ring.in_flight()
+                        && taken == state.ring.size() => {}
+                Err(NoRoom::NotNow) => {
+                    state.ring.untake(taken);
+                    reservation.forget(reservation.buffers().len() - noted);
+                    break;
+                }
+            }
+            state.ring.untake(taken);
+            reservation.forget(reservation.buffers().len() - noted);
+            if end.is_err() {
+                break;
+            }
+            frame.set_receive(None);
+            reservation.misfit();
+        }
+        let buffers = reservation.buffers().len();
+        if buffers > 0 {
+            reservation.set_ticket(state.ring.lease(buffers as u16).into());
+        }
+        end
+    }
+
+    fn publish(&self, reservation: &Reservation) -> Result<(), Fault> {
+        let needs_call = {
+            let mut state = self.lock();
+            let State { ring, used, .. } = &mut *state;
+            used.clear();
+            used.extend(reservation.buffers().iter().map(|filled| Used {
+                head: filled.id,
+                written: filled.bytes,
+            }));
+            ring.complete(Lease::from(reservation.ticket()), used);
+            ring.needs_call()
+        };
+        if needs_call {
+            self.call.ring();
+        }
+        if self.memory.is_lost() {
+            return Err(Fault::new(
+                "its memory is gone: the file behind it was truncated",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Where the header of a frame goes: the first bytes of its buffers, however they are cut.
+#[derive(Default)]
+struct HeaderPlace {
+    parts: [(u64, u32); header::LEN],
+    count: usize,
+    bytes: u32,
+}
+
+impl HeaderPlace {
+    /// Takes what is still missing of the header's room off the front of `buffer`.
+    #[inline]
+    fn take(&mut self, buffer: &mut Buf) {
+        let part = buffer.len.min(header::LEN as u32 - self.bytes);
+        if part > 0 {
+            self.parts[self.count] = (buffer.gpa, part);
+            self.count += 1;
+            self.bytes += part;
+            buffer.gpa = buffer.gpa.wrapping_add(u64::from(part));
+            buffer.len -= part;
+        }
+    }
+
+    #[inline]
+    fn write(&self, memory: &GuestMemory, header: &[u8; header::LEN]) -> Result<(), NoRoom> {
+        let mut at = 0;
+        for &(gpa, len) in &self.parts[..self.count] {
+            let window = memory.window(gpa, len).map_err(outside)?;
+            at += window.write(&header[at..at + len as usize]);
+        }
+        Ok(())
+    }
+}
+
+fn outside(error: shmem::OutOfMemory) -> NoRoom {
+    NoRoom::Fault(Fault::new(format_args!(
+        "its receive queue has a buffer outside its memory: {error}"
+    )))
+}
+
+fn ring_fault(error: virtq::RingError) -> NoRoom {
+    NoRoom::Fault(Fault::new(format_args!(
+        "its receive queue breaks the rules: {error}"
+    )))
+}

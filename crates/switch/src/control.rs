@@ -1,0 +1,404 @@
+//! The switch's control side: ports come and go, the engine decides, workers are told.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nbl::Pool;
+use shmem::{Handle, Mapping};
+use vmq::{Filter, NdisStatus, Tick};
+
+use crate::doorbell::{Doorbell, Token};
+use crate::learning::{self, Learner, Sighting};
+use crate::mailbox::{Command, Mailbox};
+use crate::port::{FaultSink, FromGuest, PortId, ToGuest};
+use crate::reservation::Reservation;
+use crate::ring::Ring;
+use crate::state::State;
+use crate::status::{Status, WorkerStatus};
+use crate::turn::Bench;
+use crate::worker::{Worker, WorkerCounters};
+
+/// Segments a worker's pool has for the frames and receive buffers of one burst: a chain of the
+/// largest ring and a reservation of the largest size fit side by side.
+const SEGMENTS: usize = 12 * 1024;
+
+/// The shortest time between two tables compiled for addresses learnt, so that guests that change
+/// theirs all the time cannot keep control busy.
+const LEARNING_PAUSE: Duration = Duration::from_millis(1);
+
+/// How a switch is set up.
+pub struct Options {
+    /// One for each worker; at least one.
+    pub workers: Vec<WorkerOptions>,
+    /// How long a learnt address is kept after its last frame.
+    pub max_age: Duration,
+}
+
+/// How a worker is set up.
+pub struct WorkerOptions {
+    /// The CPU to pin it to.
+    pub cpu: Option<usize>,
+    /// How it sleeps.
+    pub doorbell: Box<dyn Doorbell>,
+}
+
+/// A port as the administrator configured it.
+#[derive(Clone, Debug)]
+pub struct PortSpec {
+    /// Its name, unique in the switch.
+    pub name: String,
+    /// Addresses that are its machine's whether or not it sends from them.
+    pub filters: Vec<Filter>,
+}
+
+/// Why a switch could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// There is no worker.
+    #[error("a switch needs at least one worker")]
+    NoWorker,
+    /// A worker's memory could not be had.
+    #[error("no memory for worker {worker}'s frames: {source}")]
+    Memory {
+        /// Which worker.
+        worker: usize,
+        /// What the operating system said.
+        source: shmem::MapError,
+    },
+    /// A thread could not be started, or not on its CPU.
+    #[error("worker {worker} cannot run{}: {source}", .cpu.map(|cpu| format!(" on CPU {cpu}")).unwrap_or_default())]
+    Thread {
+        /// Which worker.
+        worker: usize,
+        /// The CPU it was to be pinned to.
+        cpu: Option<usize>,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// Why a port could not be added.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PortError {
+    /// Every place is taken.
+    #[error("a switch has at most {} ports", crate::MAX_PORTS)]
+    TooMany,
+    /// The name is in use.
+    #[error("there is a port named {0:?} already")]
+    NameTaken(String),
+    /// The engine refused the queue or one of its filters.
+    #[error("{what}: {status}")]
+    Refused {
+        /// What was asked for.
+        what: String,
+        /// The engine's answer.
+        status: NdisStatus,
+    },
+}
+
+/// A running switch.
+pub struct Switch {
+    state: Arc<Mutex<State>>,
+    workers: Arc<[Handset]>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    start: Instant,
+}
+
+/// What control holds of a worker.
+pub(crate) struct Handset {
+    pub(crate) mailbox: Arc<Mailbox>,
+    cpu: Option<usize>,
+    counters: Arc<WorkerCounters>,
+}
+
+impl Switch {
+    /// Starts the workers, with no port.
+    ///
+    /// # Errors
+    /// [`StartError`], with nothing left running.
+    pub fn start(options: Options) -> Result<Arc<Self>, StartError> {
+        if options.workers.is_empty() {
+            return Err(StartError::NoWorker);
+        }
+        let start = Instant::now();
+        let hash_seed = RandomState::new().hash_one(start);
+        let mut state = State::new(options.max_age, hash_seed, options.workers.len());
+        let (to_control, sightings) = learning::channel();
+        let mut benches = Vec::new();
+        for (worker, set_up) in options.workers.into_iter().enumerate() {
+            let mut pool = Pool::new(nbl::BURST, SEGMENTS)
+                .map_err(|source| StartError::Memory { worker, source })?;
+            let [handle] = state
+                .blocks
+                .register(pool.lookahead(), 0, pool.lookahead().len())[..]
+            else {
+                unreachable!("a lookahead buffer of a few KiB is one block")
+            };
+            pool.set_lookahead_handle(handle);
+            let learner = Learner::new(to_control.clone());
+            let bench = Bench {
+                worker,
+                pool,
+                reservation: Reservation::new(),
+                learner,
+                start,
+                tick: Tick(0),
+            };
+            benches.push((bench, set_up));
+        }
+        drop(to_control);
+        let snapshot = state.publish(&[]);
+        let mut workers = Vec::new();
+        let mut threads = Vec::new();
+        for (worker, (bench, set_up)) in benches.into_iter().enumerate() {
+            let mailbox = Arc::new(Mailbox::new(set_up.doorbell.waker()));
+            let counters = Arc::new(WorkerCounters::default());
+            let run = Worker::new(
+                bench,
+                snapshot.clone(),
+                mailbox.clone(),
+                set_up.doorbell,
+                counters.clone(),
+            );
+            workers.push(Handset {
+                mailbox,
+                cpu: set_up.cpu,
+                counters,
+            });
+            match spawn_pinned(worker, set_up.cpu, run) {
+                Ok(thread) => threads.push(thread),
+                Err(source) => {
+                    stop(&workers, threads);
+                    return Err(StartError::Thread {
+                        worker,
+                        cpu: set_up.cpu,
+                        source,
+                    });
+                }
+            }
+        }
+        let state = Arc::new(Mutex::new(state));
+        let workers: Arc<[Handset]> = workers.into();
+        let learner = {
+            let (state, workers) = (state.clone(), workers.clone());
+            std::thread::Builder::new()
+                .name("learning".into())
+                .spawn(move || learn(&state, &workers, &sightings, start))
+        };
+        match learner {
+            Ok(thread) => threads.push(thread),
+            Err(source) => {
+                stop(&workers, threads);
+                return Err(StartError::Thread {
+                    worker: 0,
+                    cpu: None,
+                    source,
+                });
+            }
+        }
+        Ok(Arc::new(Self {
+            state,
+            workers,
+            threads: Mutex::new(threads),
+            start,
+        }))
+    }
+
+    /// Ends the workers. Ports must be closed first; frames on the way are in nobody's ring then.
+    pub fn stop(&self) {
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        stop(&self.workers, threads);
+    }
+
+    /// Adds a port: its queue is allocated, its filters are set, and it waits for a machine.
+    ///
+    /// # Errors
+    /// [`PortError`], with nothing changed.
+    pub fn add_port(&self, spec: PortSpec) -> Result<PortId, PortError> {
+        self.state().add_port(spec)
+    }
+
+    /// A frontend has come to `port`. `sink` is told, on a worker, of the first violation it commits.
+    pub fn connect(&self, port: PortId, sink: FaultSink) {
+        self.state().connect(port, sink);
+    }
+
+    /// The frontend of `port` is gone and its rings are stopped. Its queue is freed and allocated anew
+    /// for the next one: learnt addresses are forgotten, configured ones stay. `reason` says why, if it
+    /// was the switch that ended the connection.
+    pub fn disconnect(&self, port: PortId, reason: Option<String>) {
+        self.state().disconnect(port, reason, &self.workers);
+    }
+
+    /// Registers guest memory, in blocks of at most 4 GiB. In force before any ring started after it.
+    pub fn register(&self, mapping: &Arc<Mapping>, offset: u64, len: u64) -> Vec<Handle> {
+        self.state().blocks.register(mapping, offset, len)
+    }
+
+    /// Forgets blocks. Back when no worker uses them any more, so that the caller may unmap.
+    pub fn release(&self, handles: &[Handle]) {
+        let mut state = self.state();
+        for &handle in handles {
+            state.blocks.remove(handle);
+        }
+        state.publish_and_wait(&self.workers);
+    }
+
+    /// Starts a port's sending half on the worker with the fewest rings.
+    ///
+    /// # Errors
+    /// The operating system's, when the kick cannot be waited for.
+    pub fn start_from_guest(&self, port: PortId, ring: Box<dyn FromGuest>) -> io::Result<()> {
+        let mut state = self.state();
+        let worker = state.worker_with_fewest_rings();
+        state.publish(&self.workers);
+        let (done, is_done) = channel();
+        let ring = Ring::new(port, ring);
+        self.workers[worker]
+            .mailbox
+            .post(Command::Attach(Token(port.0.into()), ring, done));
+        // A worker that has ended attaches nothing; there is nobody left to switch for.
+        is_done.recv().unwrap_or(Ok(()))?;
+        state.set_worker(port, Some(worker));
+        Ok(())
+    }
+
+    /// Stops a port's sending half. Back when its worker has let go of it.
+    pub fn stop_from_guest(&self, port: PortId) -> Option<Box<dyn FromGuest>> {
+        let mut state = self.state();
+        let worker = state.set_worker(port, None)?;
+        let (reply, ring) = channel();
+        self.workers[worker]
+            .mailbox
+            .post(Command::Detach(Token(port.0.into()), reply));
+        ring.recv().ok().flatten()
+    }
+
+    /// Starts a port's receiving half: its queue's allocation is complete (Q6).
+    pub fn start_to_guest(&self, port: PortId, ring: Arc<dyn ToGuest>) {
+        let mut state = self.state();
+        state.set_to_guest(port, Some(ring));
+        state.publish(&self.workers);
+    }
+
+    /// Stops a port's receiving half. Back when the last copy into it is over (F3). Its queue stays as
+    /// it is (Q10): frames wait for it to start again, or are dropped.
+    pub fn stop_to_guest(&self, port: PortId) {
+        let mut state = self.state();
+        state.set_to_guest(port, None);
+        state.publish_and_wait(&self.workers);
+    }
+
+    /// What the switch is doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let state = self.state();
+        let workers = self.workers.iter().enumerate().map(|(at, worker)| {
+            let [turns, empty_turns, sleeps, panics] = worker.counters.read();
+            WorkerStatus {
+                cpu: worker.cpu,
+                rings: state.rings_of(at),
+                turns,
+                empty_turns,
+                sleeps,
+                panics,
+            }
+        });
+        Status {
+            workers: workers.collect(),
+            ports: state.port_status(),
+            uptime_seconds: self.start.elapsed().as_secs(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Starts a worker; back when it runs on its CPU.
+fn spawn_pinned(worker: usize, cpu: Option<usize>, run: Worker) -> io::Result<JoinHandle<()>> {
+    let (pinned, is_pinned) = channel();
+    let thread = std::thread::Builder::new()
+        .name(format!("worker {worker}"))
+        .spawn(move || {
+            let result = cpu.map_or(Ok(()), pin);
+            let is_ready = result.is_ok();
+            let _ = pinned.send(result);
+            if is_ready {
+                run.run();
+            }
+        })?;
+    is_pinned.recv().unwrap_or(Ok(()))?;
+    Ok(thread)
+}
+
+fn pin(cpu: usize) -> io::Result<()> {
+    let mut set = rustix::thread::CpuSet::new();
+    if cpu >= rustix::thread::CpuSet::MAX_CPU {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    set.set(cpu);
+    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+}
+
+fn stop(workers: &[Handset], threads: Vec<JoinHandle<()>>) {
+    for worker in workers {
+        worker.mailbox.post(Command::Stop);
+    }
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
+
+/// The learning thread: turns sightings into dynamic filters, forgets those not seen for long. It
+/// sleeps until something is seen or the next address may expire, and ends with the workers.
+fn learn(
+    state: &Mutex<State>,
+    workers: &[Handset],
+    sightings: &Receiver<Sighting>,
+    start: Instant,
+) {
+    let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = || Tick(start.elapsed().as_secs() as u32);
+    loop {
+        let expiry = lock()
+            .next_expiry()
+            .map(|expiry| Duration::from_secs(u64::from(expiry.0) + 1));
+        let first = match expiry {
+            None => sightings.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(expiry) => sightings.recv_timeout(expiry.saturating_sub(start.elapsed())),
+        };
+        match first {
+            Ok(first) => {
+                {
+                    let mut state = lock();
+                    if state.learn(std::iter::once(first).chain(sightings.try_iter()), now()) {
+                        state.publish(workers);
+                    }
+                }
+                std::thread::sleep(LEARNING_PAUSE);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let mut state = lock();
+                if state.age(now()) {
+                    state.publish(workers);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Counters of a port, one lane a worker.
+//!
+//! A lane has one writer, so a count is a plain load and store (no locked instruction on the hot
+//! path); a reader adds the lanes up and may be a burst behind.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::DropReason;
+
+/// The counters of one port.
+#[derive(Debug)]
+pub struct Counters {
+    lanes: Box<[Lane]>,
+}
+
+/// One worker's share of a port's counters. Only that worker writes it.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Lane {
+    from_guest_frames: AtomicU64,
+    from_guest_bytes: AtomicU64,
+    to_guest_frames: AtomicU64,
+    to_guest_bytes: AtomicU64,
+    bytes_copied: AtomicU64,
+    flooded: AtomicU64,
+    held: AtomicU64,
+    drops: [AtomicU64; DropReason::ALL.len()],
+}
+
+/// What a port's counters stood at, all lanes added up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Frames the guest sent that the switch took.
+    pub from_guest_frames: u64,
+    /// Bytes of those frames, without virtio-net headers.
+    pub from_guest_bytes: u64,
+    /// Frames written into the guest's receive buffers.
+    pub to_guest_frames: u64,
+    /// Bytes of those frames.
+    pub to_guest_bytes: u64,
+    /// Bytes moved to make those deliveries: lookahead copies and the copy into the receive buffer.
+    pub bytes_copied: u64,
+    /// Frames of this port that went to the flood group.
+    pub flooded: u64,
+    /// Times that a frame of this port had to wait for a receiver's buffers.
+    pub held: u64,
+    /// Drops by [`DropReason`], counted at the port that sent the frame, or at the receiver where the
+    /// receiver is the cause.
+    pub drops: [u64; DropReason::ALL.len()],
+}
+
+impl Counters {
+    /// Counters for a switch of `workers` workers, at zero.
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        Self {
+            lanes: (0..workers).map(|_| Lane::default()).collect(),
+        }
+    }
+
+    /// The lane that worker `worker` writes.
+    #[inline]
+    #[must_use]
+    pub fn lane(&self, worker: usize) -> &Lane {
+        &self.lanes[worker]
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        let mut sum = Totals::default();
+        for lane in &self.lanes {
+            sum.from_guest_frames += lane.from_guest_frames.load(Relaxed);
+            sum.from_guest_bytes += lane.from_guest_bytes.load(Relaxed);
+            sum.to_guest_frames += lane.to_guest_frames.load(Relaxed);
+            sum.to_guest_bytes += lane.to_guest_bytes.load(Relaxed);
+            sum.bytes_copied += lane.bytes_copied.load(Relaxed);
+            sum.flooded += lane.flooded.load(Relaxed);
+            sum.held += lane.held.load(Relaxed);
+            for (total, count) in sum.drops.iter_mut().zip(&lane.drops) {
+                *total += count.load(Relaxed);
+            }
+        }
+        sum
+    }
+}
+
+impl Lane {
+    /// Counts `frames` frames that were not delivered because of `reason`.
+    #[inline]
+    pub fn dropped(&self, reason: DropReason, frames: u64) {
+        add(&self.drops[reason as usize], frames);
+    }
+
+    #[inline]
+    pub(crate) fn taken(&self, frames: u64, bytes: u64, lookahead_bytes: u64) {
+        add(&self.from_guest_frames, frames);
+        add(&self.from_guest_bytes, bytes);
+        add(&self.bytes_copied, lookahead_bytes);
+    }
+
+    #[inline]
+    pub(crate) fn delivered(&self, frames: u64, bytes: u64) {
+        add(&self.to_guest_frames, frames);
+        add(&self.to_guest_bytes, bytes);
+        add(&self.bytes_copied, bytes);
+    }
+
+    #[inline]
+    pub(crate) fn flooded(&self, frames: u64) {
+        add(&self.flooded, frames);
+    }
+
+    #[inline]
+    pub(crate) fn held(&self, frames: u64) {
+        add(&self.held, frames);
+    }
+}
+
+/// A single writer needs no read-modify-write.
+#[inline]
+fn add(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_the_sum_of_the_lanes() {
+        let counters = Counters::new(2);
+        counters.lane(0).taken(3, 180, 180);
+        counters.lane(1).taken(1, 60, 60);
+        counters.lane(1).dropped(DropReason::Runt, 2);
+        counters.lane(0).delivered(4, 240);
+        let totals = counters.totals();
+        assert_eq!(
+            (totals.from_guest_frames, totals.from_guest_bytes),
+            (4, 240)
+        );
+        assert_eq!((totals.to_guest_frames, totals.bytes_copied), (4, 480));
+        assert_eq!(totals.drops[DropReason::Runt as usize], 2);
+    }
+}

@@ -1,0 +1,76 @@
+//! Why a frame was not delivered. Every drop has one reason and one counter.
+
+use std::fmt;
+
+/// Why a frame was not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum DropReason {
+    /// The receiver had no buffers for longer than the hold allows, or was already known not to.
+    NoBuffers,
+    /// The frame fits in none of the receiver's buffers, however many it posts.
+    BuffersTooSmall,
+    /// The frame is shorter than an Ethernet header.
+    Runt,
+    /// The source address is a group address, which no station has.
+    InvalidSource,
+    /// The destination lies behind the port that the frame came from.
+    SamePort,
+    /// No port but the sender is there to take it.
+    NoReceiver,
+    /// The virtio-net header asks for an offload that was not negotiated.
+    OffloadNotNegotiated,
+    /// The receiver's port failed or closed while the frame was on its way.
+    ReceiverGone,
+    /// The sender's memory vanished while the frame was copied.
+    SenderGone,
+}
+
+impl DropReason {
+    /// Every reason, in the order of the counters.
+    pub const ALL: [Self; 9] = [
+        Self::NoBuffers,
+        Self::BuffersTooSmall,
+        Self::Runt,
+        Self::InvalidSource,
+        Self::SamePort,
+        Self::NoReceiver,
+        Self::OffloadNotNegotiated,
+        Self::ReceiverGone,
+        Self::SenderGone,
+    ];
+
+    /// The name shown by `vmq status`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoBuffers => "no-buffers",
+            Self::BuffersTooSmall => "buffers-too-small",
+            Self::Runt => "runt",
+            Self::InvalidSource => "invalid-source",
+            Self::SamePort => "same-port",
+            Self::NoReceiver => "no-receiver",
+            Self::OffloadNotNegotiated => "offload-not-negotiated",
+            Self::ReceiverGone => "receiver-gone",
+            Self::SenderGone => "sender-gone",
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_stands_at_its_own_counter() {
+        for (at, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, at, "{reason}");
+        }
+    }
+}

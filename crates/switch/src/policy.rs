@@ -1,0 +1,45 @@
+//! What to do with one frame, judged on the host's lookahead copy.
+
+use vmq::{QueueId, Tick};
+
+use crate::DropReason;
+use crate::ethernet::Header;
+use crate::learning::Learner;
+use crate::snapshot::Snapshot;
+
+/// Where a frame goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// To the queue that a filter chose.
+    Queue(QueueId),
+    /// To default queue 0: every member of the flood group but the sender.
+    Flood,
+    /// Nowhere.
+    Drop(DropReason),
+}
+
+/// Judges a frame that came from `sender`: notes its source, looks its destination up.
+#[inline]
+pub(crate) fn judge(
+    lookahead: &[u8],
+    sender: QueueId,
+    snapshot: &Snapshot,
+    learner: &mut Learner,
+    tick: Tick,
+) -> Verdict {
+    let Some(header) = Header::parse(lookahead) else {
+        return Verdict::Drop(DropReason::Runt);
+    };
+    if header.source.is_multicast() {
+        return Verdict::Drop(DropReason::InvalidSource);
+    }
+    match snapshot.table.lookup(header.vlan, header.source) {
+        Some(hit) if hit.queue == sender => snapshot.table.mark_seen(hit.entry, tick),
+        _ => learner.ask(sender, header.vlan, header.source),
+    }
+    match snapshot.table.lookup(header.vlan, header.destination) {
+        Some(hit) if hit.queue == sender => Verdict::Drop(DropReason::SamePort),
+        Some(hit) if hit.queue != QueueId(0) => Verdict::Queue(hit.queue),
+        _ => Verdict::Flood,
+    }
+}

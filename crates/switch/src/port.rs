@@ -1,0 +1,144 @@
+//! A port as the workers see it: two trait objects, each called once a burst.
+
+use std::any::Any;
+use std::fmt;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use nbl::{NblQueue, Pool};
+use shmem::BlockTable;
+use vmq::QueueId;
+
+use crate::{Counters, Lane, Reservation};
+
+/// A port's place in the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortId(pub u16);
+
+/// What a worker lends a port for one pull.
+#[derive(Debug)]
+pub struct Pull<'a, 'p> {
+    /// Where the frames are described. The port takes at most what it has left.
+    pub pool: &'p Pool,
+    /// The port's counters, for frames that it drops itself.
+    pub lane: &'a Lane,
+    /// The most frames to take.
+    pub frames: usize,
+    /// Stop once this many bytes have been taken.
+    pub bytes: u32,
+}
+
+/// The sending half of a port, owned by one worker.
+pub trait FromGuest: Any + Send {
+    /// Takes at most one burst of frames, oldest first: those that [`FromGuest::hold`] kept, then new
+    /// ones. A frame's [`nbl::Nbl::token`] is the port's own.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the guest broke the ring's rules: the port is over.
+    fn pull<'p>(&mut self, pull: Pull<'_, 'p>) -> Result<NblQueue<'p>, Fault>;
+
+    /// Gives frames back to the guest: they were delivered or dropped. Notifies the guest at most once.
+    ///
+    /// # Errors
+    /// As [`FromGuest::pull`].
+    fn complete(&mut self, done: &NblQueue<'_>) -> Result<(), Fault>;
+
+    /// Keeps frames, in this order, to be pulled again: their receiver has no buffers. The guest's
+    /// buffers stay taken, which is what holds the sender back.
+    fn hold(&mut self, waiting: &NblQueue<'_>);
+
+    /// Asks the guest to kick from now on. True when work is already there and no kick will come.
+    fn arm(&mut self) -> bool;
+
+    /// Tells the guest that kicks are not needed: the worker looks by itself.
+    fn disarm(&mut self);
+
+    /// What the guest kicks.
+    fn kick(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// The receiving half of a port, shared by all workers.
+pub trait ToGuest: Send + Sync {
+    /// Reserves receive buffers for the longest prefix of `frames` that finds room, attaches them to
+    /// the frames ([`nbl::Nbl::set_receive`]) and notes them in `reservation`.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the receiving guest broke its ring's rules.
+    fn reserve<'p>(
+        &self,
+        pool: &'p Pool,
+        blocks: &BlockTable,
+        frames: &NblQueue<'p>,
+        reservation: &mut Reservation,
+    ) -> Result<(), Fault>;
+
+    /// Hands the filled buffers to the guest and notifies it at most once. Called exactly once for each
+    /// [`ToGuest::reserve`] that noted a buffer.
+    ///
+    /// # Errors
+    /// As [`ToGuest::reserve`].
+    fn publish(&self, reservation: &Reservation) -> Result<(), Fault>;
+}
+
+/// Why a port was closed, in words for an administrator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault(Box<str>);
+
+impl Fault {
+    /// A fault; `reason` names the guest's violation and where it was seen.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self(reason.to_string().into())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Called on a worker, once for each connection, when a port has failed. Must not block.
+pub type FaultSink = Box<dyn Fn(&Fault) + Send + Sync>;
+
+/// A connected port, as every worker's snapshot holds it.
+pub(crate) struct Entry {
+    pub(crate) queue: QueueId,
+    pub(crate) to_guest: Option<Arc<dyn ToGuest>>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// What outlives the snapshots of one connection: whether it failed, whether frames wait for it.
+pub(crate) struct Gate {
+    failed: AtomicBool,
+    /// When a frame first found no buffers here, in nanoseconds since the switch started; 0 since the
+    /// last frame that did.
+    pub(crate) waiting_since_ns: AtomicU64,
+    sink: FaultSink,
+}
+
+impl Gate {
+    pub(crate) fn new(sink: FaultSink) -> Self {
+        Self {
+            failed: AtomicBool::new(false),
+            waiting_since_ns: AtomicU64::new(0),
+            sink,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        !self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Latches the failure; only the first is reported.
+    #[cold]
+    pub(crate) fn fail(&self, fault: &Fault) {
+        if !self.failed.swap(true, Ordering::Relaxed) {
+            (self.sink)(fault);
+        }
+    }
+}

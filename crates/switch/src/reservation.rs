@@ -1,0 +1,178 @@
+//! Receive buffers that a worker has reserved at one port and is filling.
+
+use vmq::QueueId;
+
+/// The most receive buffers that one reservation holds. A frame of 64 KiB over 2 KiB buffers takes 33.
+const CAPACITY: usize = 4096;
+
+/// The most receive buffers that one frame may be spread over.
+const MAX_BUFFERS_A_FRAME: usize = 1024;
+
+/// One receive buffer and what was put in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filled {
+    /// The port's own name of the buffer.
+    pub id: u16,
+    /// Which frame of the reservation it belongs to.
+    pub frame: u16,
+    /// Bytes written, header included.
+    pub bytes: u32,
+}
+
+/// Scratch of one worker, reused for every reservation.
+#[derive(Debug)]
+pub struct Reservation {
+    buffers: Vec<Filled>,
+    frames: u16,
+    misfits: u16,
+    ticket: u64,
+    /// The queue whose buffers are reserved and not yet published.
+    open: Option<QueueId>,
+}
+
+impl Reservation {
+    pub(crate) fn new() -> Self {
+        Self {
+            buffers: Vec::with_capacity(CAPACITY),
+            frames: 0,
+            misfits: 0,
+            ticket: 0,
+            open: None,
+        }
+    }
+
+    /// Starts a reservation of `queue`'s buffers.
+    pub(crate) fn begin(&mut self, queue: QueueId) {
+        self.clear();
+        self.open = Some(queue);
+    }
+
+    /// Ends the reservation: its buffers are published, or there are none.
+    pub(crate) fn end(&mut self) {
+        self.open = None;
+    }
+
+    /// The queue whose buffers were reserved when a panic cut the turn short. They are emptied, for
+    /// nobody knows what is in them.
+    pub(crate) fn abandon(&mut self) -> Option<QueueId> {
+        let queue = self.open.take()?;
+        self.void_all();
+        (!self.buffers.is_empty()).then_some(queue)
+    }
+
+    fn clear(&mut self) {
+        self.buffers.clear();
+        self.frames = 0;
+        self.misfits = 0;
+        self.ticket = 0;
+    }
+
+    /// How many more buffers may be noted for the frame at hand.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        (CAPACITY - self.buffers.len()).min(MAX_BUFFERS_A_FRAME)
+    }
+
+    /// True when the frame at hand cannot be spread over more buffers than were noted for it, whatever
+    /// the reservation's own fill.
+    #[must_use]
+    pub fn exceeds_frame(buffers: usize) -> bool {
+        buffers >= MAX_BUFFERS_A_FRAME
+    }
+
+    /// Notes a buffer for the frame at hand. The caller looked at [`Reservation::room`].
+    #[inline]
+    pub fn note(&mut self, id: u16, bytes: u32) {
+        debug_assert!(self.buffers.len() < CAPACITY);
+        self.buffers.push(Filled {
+            id,
+            frame: self.frames,
+            bytes,
+        });
+    }
+
+    /// Takes back the last `n` buffers noted.
+    pub fn forget(&mut self, n: usize) {
+        self.buffers.truncate(self.buffers.len().saturating_sub(n));
+    }
+
+    /// Ends the frame at hand: its buffers are noted, go to the next.
+    #[inline]
+    pub fn next_frame(&mut self) {
+        self.frames += 1;
+    }
+
+    /// Ends the frame at hand as one that fits in none of the receiver's buffers.
+    pub fn misfit(&mut self) {
+        self.frames += 1;
+        self.misfits += 1;
+    }
+
+    /// Frames dealt with: the prefix that has found room, misfits included.
+    #[must_use]
+    pub fn frames(&self) -> u16 {
+        self.frames
+    }
+
+    pub(crate) fn misfits(&self) -> u16 {
+        self.misfits
+    }
+
+    /// The buffers noted, in order.
+    #[inline]
+    #[must_use]
+    pub fn buffers(&self) -> &[Filled] {
+        &self.buffers
+    }
+
+    /// The port's own note of this reservation.
+    #[must_use]
+    pub fn ticket(&self) -> u64 {
+        self.ticket
+    }
+
+    /// Keeps the port's own note until [`crate::ToGuest::publish`].
+    pub fn set_ticket(&mut self, ticket: u64) {
+        self.ticket = ticket;
+    }
+
+    /// Empties the buffers of `frame`: its bytes could not be had, so the guest gets buffers without a
+    /// frame in them, which drivers count as an error and reuse.
+    pub(crate) fn void(&mut self, frame: u16) {
+        for buffer in self
+            .buffers
+            .iter_mut()
+            .filter(|buffer| buffer.frame == frame)
+        {
+            buffer.bytes = 0;
+        }
+    }
+
+    pub(crate) fn void_all(&mut self) {
+        for buffer in &mut self.buffers {
+            buffer.bytes = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_voided_frame_keeps_its_buffers_and_loses_its_bytes() {
+        let mut reservation = Reservation::new();
+        reservation.note(7, 100);
+        reservation.next_frame();
+        reservation.note(8, 60);
+        reservation.note(9, 60);
+        reservation.next_frame();
+        reservation.void(1);
+        let bytes: Vec<_> = reservation
+            .buffers()
+            .iter()
+            .map(|b| (b.id, b.bytes))
+            .collect();
+        assert_eq!(bytes, [(7, 100), (8, 0), (9, 0)]);
+    }
+}

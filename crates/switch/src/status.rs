@@ -1,0 +1,72 @@
+//! What the switch can say of itself: plain values, for whoever renders them.
+
+use crate::counters::Totals;
+
+/// The switch at one moment.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Configured ports, by name.
+    pub ports: Vec<PortStatus>,
+    /// Workers, in order.
+    pub workers: Vec<WorkerStatus>,
+    /// Seconds since the switch started.
+    pub uptime_seconds: u64,
+}
+
+/// One port.
+#[derive(Clone, Debug)]
+pub struct PortStatus {
+    /// Its configured name.
+    pub name: String,
+    /// A frontend is connected.
+    pub is_connected: bool,
+    /// Both of its rings run.
+    pub is_up: bool,
+    /// Why the last connection ended, if the switch ended it.
+    pub last_fault: Option<String>,
+    /// The worker that turns over its from-guest ring.
+    pub worker: Option<usize>,
+    /// Its receive queue.
+    pub queue: QueueStatus,
+    /// Its counters since it was configured.
+    pub totals: Totals,
+}
+
+/// One receive queue, as the engine reports it.
+#[derive(Clone, Debug)]
+pub struct QueueStatus {
+    /// NDIS queue id.
+    pub id: u16,
+    /// The reported operational state (Q11).
+    pub state: String,
+    /// Its filters.
+    pub filters: Vec<FilterStatus>,
+}
+
+/// One receive filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterStatus {
+    /// NDIS filter id; a learnt filter has none.
+    pub id: Option<u16>,
+    /// Destination address.
+    pub mac: String,
+    /// VLAN test: `None` accepts frames of any VLAN, `Some(0)` untagged ones.
+    pub vlan: Option<u16>,
+}
+
+/// One worker.
+#[derive(Clone, Debug)]
+pub struct WorkerStatus {
+    /// The CPU it is pinned to.
+    pub cpu: Option<usize>,
+    /// From-guest rings it owns.
+    pub rings: usize,
+    /// Rounds over its rings.
+    pub turns: u64,
+    /// Rounds in which no frame was finished.
+    pub empty_turns: u64,
+    /// Times it went to sleep.
+    pub sleeps: u64,
+    /// Panics caught; each closed the port it came from.
+    pub panics: u64,
+}

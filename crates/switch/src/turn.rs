@@ -1,0 +1,248 @@
+//! One burst of one from-guest ring: pull, judge, classify, deliver, complete.
+
+use std::time::Instant;
+
+use nbl::{Classifier, Nbl, NblQueue, Pool};
+use vmq::{QueueId, Tick};
+
+use crate::deliver::Delivery;
+use crate::learning::Learner;
+use crate::policy::{Verdict, judge};
+use crate::port::Entry;
+use crate::ring::Ring;
+use crate::snapshot::Snapshot;
+use crate::{DropReason, Fault, Lane, Pull, Reservation};
+
+/// The most bytes a ring may take of one turn: 8 frames of 64 KiB, so that a sender of large frames
+/// does not keep its neighbours waiting.
+const BURST_BYTES: u32 = 512 * 1024;
+
+/// A worker's storage, made at start and used by every turn.
+pub(crate) struct Bench {
+    pub(crate) worker: usize,
+    pub(crate) pool: Pool,
+    pub(crate) reservation: Reservation,
+    pub(crate) learner: Learner,
+    pub(crate) start: Instant,
+    pub(crate) tick: Tick,
+}
+
+/// What one burst came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Frames that are over: delivered or dropped.
+    pub(crate) done: usize,
+    /// Frames that wait for a receiver's buffers.
+    pub(crate) held: usize,
+}
+
+/// Runs one burst of `ring`.
+///
+/// # Errors
+/// The sending port's fault. Its remaining frames are not completed: the port is over.
+pub(crate) fn run(
+    bench: &mut Bench,
+    snapshot: &Snapshot,
+    port: &Entry,
+    ring: &mut Ring,
+) -> Result<Outcome, Fault> {
+    bench.pool.reset();
+    bench.learner.start_burst(bench.tick);
+    let lane = port.counters.lane(bench.worker);
+    let pull = Pull {
+        pool: &bench.pool,
+        lane,
+        frames: nbl::BURST,
+        bytes: BURST_BYTES,
+    };
+    let frames = ring.from_guest.pull(pull)?;
+    if frames.is_empty() {
+        return Ok(Outcome::default());
+    }
+    bench.pool.end_of_pull();
+    let mut burst = Burst {
+        snapshot,
+        port,
+        lane,
+        learner: &mut bench.learner,
+        tick: bench.tick,
+        start: bench.start,
+        delivery: Delivery {
+            pool: &bench.pool,
+            blocks: &snapshot.blocks,
+            reservation: &mut bench.reservation,
+            worker: bench.worker,
+            sender: lane,
+        },
+        done: NblQueue::new(),
+        held: NblQueue::new(),
+        bytes: 0,
+        lookahead_bytes: 0,
+    };
+    let switched = burst.switch(frames);
+    let Burst {
+        done,
+        held,
+        bytes,
+        lookahead_bytes,
+        ..
+    } = burst;
+    lane.taken(done.len() as u64, bytes, lookahead_bytes);
+    switched?;
+    if !done.is_empty() {
+        ring.from_guest.complete(&done)?;
+    }
+    if !held.is_empty() {
+        lane.held(held.len() as u64);
+        ring.from_guest.hold(&held);
+    }
+    Ok(Outcome {
+        done: done.len(),
+        held: held.len(),
+    })
+}
+
+struct Burst<'a, 'p> {
+    snapshot: &'a Snapshot,
+    port: &'a Entry,
+    lane: &'a Lane,
+    learner: &'a mut Learner,
+    tick: Tick,
+    start: Instant,
+    delivery: Delivery<'a, 'p>,
+    done: NblQueue<'p>,
+    held: NblQueue<'p>,
+    bytes: u64,
+    lookahead_bytes: u64,
+}
+
+impl<'p> Burst<'_, 'p> {
+    /// Sends every frame on its way. Frames to queues and frames to the flood group are delivered in
+    /// alternating runs, so that each receiver sees them in the order they were sent (L4).
+    fn switch(&mut self, mut frames: NblQueue<'p>) -> Result<(), Fault> {
+        let mut unicast = Classifier::new();
+        let mut flood = NblQueue::new();
+        while let Some(frame) = frames.pop_front() {
+            let lookahead = frame.lookahead();
+            self.lookahead_bytes += lookahead.len() as u64;
+            match judge(
+                lookahead,
+                self.port.queue,
+                self.snapshot,
+                self.learner,
+                self.tick,
+            ) {
+                Verdict::Queue(queue) => {
+                    if !flood.is_empty() {
+                        self.flood(&mut flood)?;
+                    }
+                    frame.set_queue_id(queue.0);
+                    if let Err(frame) = unicast.push(u32::from(queue.0), frame) {
+                        self.unicast(&mut unicast)?;
+                        // An emptied classifier has room.
+                        let _ = unicast.push(u32::from(queue.0), frame);
+                    }
+                }
+                Verdict::Flood => {
+                    if !unicast.is_empty() {
+                        self.unicast(&mut unicast)?;
+                    }
+                    frame.set_queue_id(0);
+                    flood.push(frame);
+                }
+                Verdict::Drop(reason) => self.drop(frame, reason),
+            }
+        }
+        if !unicast.is_empty() {
+            self.unicast(&mut unicast)?;
+        }
+        if !flood.is_empty() {
+            self.flood(&mut flood)?;
+        }
+        Ok(())
+    }
+
+    /// One chain a destination queue. What finds no buffers is held, or dropped if that receiver has
+    /// not taken a frame for too long.
+    fn unicast(&mut self, classes: &mut Classifier<'p>) -> Result<(), Fault> {
+        for (queue, mut chain) in classes.drain() {
+            let Some(receiver) = self.snapshot.queue(QueueId(queue as u16)) else {
+                self.drop_all(&mut chain, DropReason::NoReceiver);
+                continue;
+            };
+            self.note_bytes(&chain);
+            self.delivery
+                .deliver(receiver, &mut chain, &mut self.done)?;
+            if chain.is_empty() {
+                continue;
+            }
+            if receiver.gate.may_wait(self.start) {
+                self.bytes -= bytes_of(&chain);
+                self.held.append(&mut chain);
+            } else {
+                receiver
+                    .counters
+                    .lane(self.delivery.worker)
+                    .dropped(DropReason::NoBuffers, chain.len() as u64);
+                self.done.append(&mut chain);
+            }
+        }
+        Ok(())
+    }
+
+    /// To every member but the sender. A member without buffers misses the frame: nobody waits for it.
+    fn flood(&mut self, chain: &mut NblQueue<'p>) -> Result<(), Fault> {
+        self.note_bytes(chain);
+        self.lane.flooded(chain.len() as u64);
+        let mut receivers = 0;
+        for member in self
+            .snapshot
+            .members()
+            .iter()
+            .filter(|member| member.queue != self.port.queue)
+        {
+            receivers += 1;
+            let mut delivered = NblQueue::new();
+            let result = self.delivery.deliver(member, chain, &mut delivered);
+            if !chain.is_empty() {
+                let missed = chain.len() as u64;
+                member
+                    .counters
+                    .lane(self.delivery.worker)
+                    .dropped(DropReason::NoBuffers, missed);
+            }
+            delivered.append(chain);
+            *chain = delivered;
+            if result.is_err() {
+                self.done.append(chain);
+                return result;
+            }
+        }
+        if receivers == 0 {
+            self.lane
+                .dropped(DropReason::NoReceiver, chain.len() as u64);
+        }
+        self.done.append(chain);
+        Ok(())
+    }
+
+    fn drop(&mut self, frame: Nbl<'p>, reason: DropReason) {
+        self.bytes += u64::from(frame.data_len());
+        self.lane.dropped(reason, 1);
+        self.done.push(frame);
+    }
+
+    fn drop_all(&mut self, chain: &mut NblQueue<'p>, reason: DropReason) {
+        self.note_bytes(chain);
+        self.lane.dropped(reason, chain.len() as u64);
+        self.done.append(chain);
+    }
+
+    fn note_bytes(&mut self, chain: &NblQueue<'p>) {
+        self.bytes += bytes_of(chain);
+    }
+}
+
+fn bytes_of(chain: &NblQueue<'_>) -> u64 {
+    chain.iter().map(|frame| u64::from(frame.data_len())).sum()
+}
