@@ -25,7 +25,6 @@ pub struct Mapping {
     watch: Watch,
     start: NonNull<u8>,
     len: u64,
-    is_private: bool,
     _pages: Pages,
 }
 
@@ -103,7 +102,7 @@ impl Mapping {
         file.require(offset, len)?;
         let extent = Extent::around(offset, len, file.page)?;
         let pages = Pages::shared(fd, extent).map_err(|error| file.explain(error, extent))?;
-        Self::over(pages, extent.lead, len, false)
+        Self::over(pages, extent.lead, len)
     }
 
     /// Maps `len` bytes of zeros that are this process's own, in bytes.
@@ -116,7 +115,7 @@ impl Mapping {
         }
         let extent = Extent::around(0, len as u64, rustix::param::page_size() as u64)?;
         let pages = Pages::private(extent).map_err(io::Error::from)?;
-        Self::over(pages, extent.lead, len as u64, true)
+        Self::over(pages, extent.lead, len as u64)
     }
 
     /// Whether the file behind it was cut short under us. Its bytes are zeros of our own then, and nothing written to it
@@ -148,17 +147,6 @@ impl Mapping {
         self.start
     }
 
-    /// Where the `len` bytes from the `offset`th on are, of a mapping made by [`Mapping::anonymous`]: no other process can
-    /// write them. Whoever makes a reference of it sees to it that nobody in this process does meanwhile, windows included.
-    ///
-    /// # Panics
-    /// If the mapping is a file's, or does not have all of the bytes.
-    pub fn private_bytes(&self, offset: usize, len: usize) -> NonNull<u8> {
-        assert!(self.is_private, "a file's bytes are never private");
-        self.at(offset as u64, len as u64)
-            .expect("the bytes lie inside the mapping")
-    }
-
     /// Where the `offset`th byte is, if the `len` bytes from there on are all here.
     #[inline]
     pub(crate) fn at(&self, offset: u64, len: u64) -> Option<NonNull<u8>> {
@@ -172,12 +160,7 @@ impl Mapping {
         self.watch.lost()
     }
 
-    fn over(
-        pages: Pages,
-        lead: usize,
-        len: u64,
-        is_private: bool,
-    ) -> Result<Arc<Mapping>, MapError> {
+    fn over(pages: Pages, lead: usize, len: u64) -> Result<Arc<Mapping>, MapError> {
         // SAFETY: the pages are ours, and the watch is dropped before they are.
         let watch = unsafe { Watch::over(pages.base.as_ptr().addr(), pages.len) }?;
         // SAFETY: the range starts `lead` bytes into the pages that were mapped around it.
@@ -186,7 +169,6 @@ impl Mapping {
             watch,
             start,
             len,
-            is_private,
             _pages: pages,
         }))
     }
