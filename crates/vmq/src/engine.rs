@@ -11,8 +11,9 @@ use crate::id::{FilterId, Ids, QueueId, VlanId};
 use crate::learn::{Learned, LearnedFilters, Reason};
 use crate::mac::Mac;
 use crate::queue::{
-    AllocateQueue, Event, FilterKind, OperationalState, Queue, QueueInfo, Request, State,
+    AllocateQueue, Event, FilterKind, OperationalState, Queue, QueueChange, QueueInfo,
 };
+use crate::state::{Request, State};
 use crate::status::NdisStatus;
 use crate::table::{Compiler, MAX_FILTERS, Table};
 use crate::tick::{Span, Tick};
@@ -63,18 +64,32 @@ impl Engine {
         }
     }
 
+    /// How much the engine may hold.
+    pub fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
     /// `OID_RECEIVE_FILTER_ALLOCATE_QUEUE`: a queue with the lowest free id.
     ///
     /// Refused with INVALID_PARAMETER if no processor is named (Q3) or a name is too long, with RESOURCES if no queue is
     /// left. An id in use or still being freed is never handed out again (Q4).
     pub fn allocate_queue(&mut self, parameters: AllocateQueue) -> Result<QueueId, NdisStatus> {
-        Queue::check(&parameters)?;
+        parameters.check()?;
         let id = QueueId(self.queue_ids.take().ok_or(NdisStatus::RESOURCES)?);
+        let mut queue = Queue::undefined(id, parameters);
+        queue.apply(Request::Allocate)?;
         if self.queues.len() <= id.index() {
             self.queues.resize_with(id.index() + 1, || None);
         }
-        self.queues[id.index()] = Some(Queue::allocated(id, parameters));
+        self.queues[id.index()] = Some(queue);
         Ok(id)
+    }
+
+    /// `OID_RECEIVE_FILTER_QUEUE_PARAMETERS` (set): changes what `change` names and leaves the rest (Q13). No frame is lost
+    /// by it (Q14). Refused with INVALID_PARAMETER under the same conditions as at allocation, and for the default queue,
+    /// unknown queues and queues being freed.
+    pub fn change_queue(&mut self, queue: QueueId, change: QueueChange) -> Result<(), NdisStatus> {
+        self.find_mut(queue)?.change(change)
     }
 
     /// `OID_RECEIVE_FILTER_SET_FILTER`: frames that pass `filter` go to `queue` once it runs. Learned filters that accept
@@ -111,17 +126,10 @@ impl Engine {
     /// gets its own status, a bad one does not stop the others (Q12): INVALID_PARAMETER if it does not exist, is complete
     /// already, or is being freed.
     pub fn allocation_complete(&mut self, queues: &[QueueId]) -> Vec<(QueueId, NdisStatus)> {
-        self.compiled = None;
-        let complete = |queue: &QueueId| {
-            let completed = self
-                .find_mut(*queue)
-                .and_then(|queue| queue.apply(Request::Complete));
-            (
-                *queue,
-                completed.map_or_else(|refused| refused, |_| NdisStatus::SUCCESS),
-            )
-        };
-        queues.iter().map(complete).collect()
+        queues
+            .iter()
+            .map(|queue| (*queue, self.complete(*queue)))
+            .collect()
     }
 
     /// `OID_RECEIVE_FILTER_FREE_QUEUE`, which pends: `Ok` means that the queue is out of the next table and its DMA is to
@@ -135,10 +143,7 @@ impl Engine {
             return Err(NdisStatus::INVALID_PARAMETER);
         }
         let found = self.find(queue)?;
-        if found.static_count() > 0 {
-            found.accepts(Request::Free)?;
-        }
-        if found.learned_count() > 0 {
+        if !found.has_static_filters() && found.learned() > 0 {
             let owners = self.learned.remove_where(|_, owner, _| owner == queue);
             self.count_out(owners);
         }
@@ -176,7 +181,7 @@ impl Engine {
             return Learned::Refused(Reason::InvalidVlan);
         }
         let learned_here = match self.find(queue) {
-            Ok(found) if found.is_complete() => found.learned_count(),
+            Ok(found) if found.is_complete() => found.learned(),
             _ => return Learned::Refused(Reason::QueueNotRunning),
         };
         let key = Key::exact(vlan, mac);
@@ -303,6 +308,19 @@ impl Engine {
         compiler.finish()
     }
 
+    fn complete(&mut self, queue: QueueId) -> NdisStatus {
+        match self
+            .find_mut(queue)
+            .and_then(|queue| queue.apply(Request::Complete))
+        {
+            Ok(_) => {
+                self.compiled = None;
+                NdisStatus::SUCCESS
+            }
+            Err(refused) => refused,
+        }
+    }
+
     /// Clears learned filters so that a static filter with `key` finds its place.
     fn give_way_to(&mut self, key: Key) {
         let owners = if key.is_any_vlan() {
@@ -355,3 +373,6 @@ impl Engine {
             .ok_or(NdisStatus::INVALID_PARAMETER)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,3 +203,86 @@ impl StaticFilters {
             .map(|(id, (queue, filter))| (*id, *queue, *filter))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILTERS: [Filter; 4] = [
+        Filter {
+            mac: Mac([0, 0, 0, 0, 0, 0]),
+            vlan: VlanTest::UntaggedOrZero,
+        },
+        Filter {
+            mac: Mac([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            vlan: VlanTest::Id(VlanId(1)),
+        },
+        Filter {
+            mac: Mac([0x52, 0x54, 0, 1, 2, 3]),
+            vlan: VlanTest::Id(VlanId(4095)),
+        },
+        Filter {
+            mac: Mac([0x52, 0x54, 0, 1, 2, 3]),
+            vlan: VlanTest::Any,
+        },
+    ];
+
+    #[test]
+    fn a_key_says_all_that_its_filter_tests() {
+        for filter in FILTERS {
+            assert_eq!(filter.key().filter(), filter);
+            assert_ne!(filter.key().word(), 0, "zero marks an empty slot");
+            assert_eq!(filter.key().is_any_vlan(), filter.vlan == VlanTest::Any);
+            assert_eq!(
+                filter.key().with_any_vlan(),
+                Filter {
+                    vlan: VlanTest::Any,
+                    ..filter
+                }
+                .key()
+            );
+        }
+    }
+
+    /// T6, row by row.
+    #[test]
+    fn the_vlan_test_accepts_as_documented() {
+        let accepts = |vlan| {
+            let filter = Filter {
+                mac: Mac::default(),
+                vlan,
+            };
+            [0, 7, 8].map(|vlan| filter.accepts(VlanId(vlan), Mac::default()))
+        };
+        assert_eq!(accepts(VlanTest::UntaggedOrZero), [true, false, false]);
+        assert_eq!(accepts(VlanTest::Id(VlanId(7))), [false, true, false]);
+        assert_eq!(accepts(VlanTest::Any), [true, true, true]);
+        assert!(!FILTERS[0].accepts(VlanId::UNTAGGED, Mac([0, 0, 0, 0, 0, 1])));
+    }
+
+    /// T2: of the filters that accept, the lowest id owns the address, whatever they test.
+    #[test]
+    fn the_owner_of_an_address_is_the_lowest_filter() {
+        let mut filters = StaticFilters::up_to(9);
+        let mac = Mac([0x52, 0, 0, 0, 0, 1]);
+        let exact = Filter {
+            mac,
+            vlan: VlanTest::Id(VlanId(7)),
+        };
+        let any = Filter {
+            mac,
+            vlan: VlanTest::Any,
+        };
+        let first = filters.insert(QueueId(1), exact).unwrap();
+        filters.insert(QueueId(2), any).unwrap();
+        filters.insert(QueueId(3), exact).unwrap();
+        let owner = |filters: &StaticFilters, vlan| filters.owner(Key::exact(VlanId(vlan), mac));
+        assert_eq!(
+            [owner(&filters, 7), owner(&filters, 8)],
+            [Some(QueueId(1)), Some(QueueId(2))]
+        );
+        filters.remove(first);
+        assert_eq!(owner(&filters, 7), Some(QueueId(2)));
+        assert_eq!(filters.owner(Key::exact(VlanId(7), Mac::default())), None);
+    }
+}

@@ -13,7 +13,7 @@ pub struct QueueId(pub u16);
 
 impl QueueId {
     /// The default queue, which exists from the start and is never freed (Q1).
-    pub const DEFAULT: QueueId = QueueId(0);
+    pub const DEFAULT: QueueId = QueueId(ndis::NDIS_DEFAULT_RECEIVE_QUEUE_ID as u16);
 
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
@@ -21,7 +21,7 @@ impl QueueId {
 
     /// Whether this is the default queue.
     pub const fn is_default(self) -> bool {
-        self.0 == 0
+        self.0 == QueueId::DEFAULT.0
     }
 }
 

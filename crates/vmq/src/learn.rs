@@ -10,6 +10,7 @@
 //! or new, since all tables share one array.
 
 use std::collections::BTreeMap;
+use std::iter::repeat_n;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -110,9 +111,7 @@ impl LearnedFilters {
 
     /// `key` must not be there yet.
     pub(crate) fn insert(&mut self, key: Key, queue: QueueId, now: Tick) {
-        let Some(entry) = self.take_mark() else {
-            return;
-        };
+        let entry = self.take_mark();
         if self.by_key.is_empty() || now < self.oldest {
             self.oldest = now;
         }
@@ -196,23 +195,99 @@ impl LearnedFilters {
             .map(|(key, learned)| (read(&self.marks, learned.entry), key))
     }
 
-    /// A mark nobody uses, more of them if need be. Marks made through older tables while the array is replaced are lost;
-    /// those were at most a turn old, and the station's next frame makes them again.
-    fn take_mark(&mut self) -> Option<u32> {
-        if self.free_marks.is_empty() {
-            let (from, to) = (self.marks.len(), (self.marks.len() * 2).max(64));
-            let value = |index: usize| {
-                self.marks
-                    .get(index)
-                    .map_or(0, |mark| mark.load(Ordering::Relaxed))
-            };
-            self.marks = (0..to).map(|index| AtomicU32::new(value(index))).collect();
-            self.free_marks.extend((from as u32..to as u32).rev());
+    fn take_mark(&mut self) -> u32 {
+        match self.free_marks.pop() {
+            Some(entry) => entry,
+            None => self.grow_marks(),
         }
-        self.free_marks.pop()
+    }
+
+    /// Doubles the marks; answers the first new one. What workers mark through tables they still hold from before is
+    /// lost: at most what they saw in one turn, and a station's next frame marks it again.
+    fn grow_marks(&mut self) -> u32 {
+        let used = self.marks.len();
+        let size = (used * 2).max(FIRST_MARKS);
+        let kept = self.marks.iter().map(|mark| mark.load(Ordering::Relaxed));
+        self.marks = kept
+            .chain(repeat_n(0, size - used))
+            .map(AtomicU32::new)
+            .collect();
+        self.free_marks.extend((used as u32 + 1..size as u32).rev());
+        used as u32
     }
 }
 
+/// Marks an engine starts with when it learns its first address.
+const FIRST_MARKS: usize = 64;
+
 fn read(marks: &Marks, entry: u32) -> Tick {
     Tick(marks[entry as usize].load(Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::VlanId;
+    use crate::mac::Mac;
+
+    fn key(number: usize) -> Key {
+        let [high, low] = (number as u16).to_be_bytes();
+        Key::exact(VlanId::UNTAGGED, Mac([2, 0, 0, 0, high, low]))
+    }
+
+    fn entry_of(learned: &LearnedFilters, key: Key) -> u32 {
+        learned.by_key[&key].entry
+    }
+
+    #[test]
+    fn marks_survive_the_growth_of_their_array() {
+        let mut learned = LearnedFilters::new();
+        for number in 0..FIRST_MARKS {
+            learned.insert(key(number), QueueId(1), Tick(number as u32));
+        }
+        let smaller = Arc::clone(learned.marks());
+        mark(&smaller[entry_of(&learned, key(7)) as usize], Tick(500));
+        learned.insert(key(FIRST_MARKS), QueueId(1), Tick(600));
+        assert!(!Arc::ptr_eq(&smaller, learned.marks()));
+        let seen = |number| read(learned.marks(), entry_of(&learned, key(number)));
+        assert_eq!(
+            [seen(0), seen(7), seen(63), seen(64)],
+            [Tick(0), Tick(500), Tick(63), Tick(600)]
+        );
+    }
+
+    #[test]
+    fn a_mark_belongs_to_one_filter_and_is_used_again() {
+        let mut learned = LearnedFilters::new();
+        for number in 0..1000 {
+            learned.insert(key(number), QueueId(1), Tick(0));
+        }
+        let mut entries: Vec<_> = learned.iter().map(|(_, filter)| filter.entry).collect();
+        entries.sort_unstable();
+        entries.dedup();
+        assert_eq!(entries.len(), 1000);
+        let size = learned.marks().len();
+        learned.remove_where(|key, _, _| key.mac().0[5] % 2 == 0);
+        for number in 1000..1500 {
+            learned.insert(key(number), QueueId(1), Tick(9));
+        }
+        assert_eq!((learned.len(), learned.marks().len()), (1000, size));
+        let fresh = learned
+            .iter_seen()
+            .filter(|(seen, _)| *seen == Tick(9))
+            .count();
+        assert_eq!(
+            fresh, 500,
+            "a mark used again says when its new address was seen"
+        );
+    }
+
+    #[test]
+    fn a_mark_does_not_go_back() {
+        let slot = AtomicU32::new(0);
+        for (tick, expected) in [(5, 5), (3, 5), (5, 5), (6, 6)] {
+            mark(&slot, Tick(tick));
+            assert_eq!(slot.load(Ordering::Relaxed), expected);
+        }
+    }
 }

@@ -1,19 +1,10 @@
-//! Queues and the states they go through.
+//! Queues: what they are asked to be, how they are listed, and the filters they count.
 //!
-//! ```text
-//!             SET_FILTER               COMPLETE                CLEAR last
-//!  Allocated ───────────► Set ───────────────────► Running ◄────────────────► Paused
-//!      │ ◄─────────────── CLEAR last                         SET_FILTER         ▲ │
-//!      └──────────────────────────── COMPLETE ──────────────────────────────────┘ │
-//!      └── FREE ──► StopDma ── DMA stopped ──► Freeing ── resources freed ──► gone│
-//!                      ▲                                                          │
-//!                      └───────────────────────── FREE ───────────────────────────┘
-//! ```
-//!
-//! [`State::after`] is the table of NDIS' seven documented states, cell by cell. Every request goes through it; an empty
-//! cell is an invalid combination and changes nothing.
+//! Invariant: a queue's state changes only by a step of the state table, and its counts say how many filters it has, so
+//! "the last filter" of the table is never a guess.
 
 use crate::id::QueueId;
+use crate::state::{Request, State};
 use crate::status::NdisStatus;
 
 /// What a new queue is asked to be.
@@ -23,7 +14,8 @@ pub struct AllocateQueue {
     pub queue_name: String,
     /// Name of the virtual machine, for people; at most 256 UTF-16 units.
     pub vm_name: String,
-    /// Per-queue receive indication (0x1) and lookahead split (0x2); other bits mean nothing here and are dropped (Q2).
+    /// `NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION` and `.._LOOKAHEAD_SPLIT_REQUIRED`; other bits mean
+    /// nothing here and are dropped (Q2).
     pub flags: u32,
     /// The processors that may serve the queue; at least one (Q3).
     pub processor_affinity: Affinity,
@@ -38,23 +30,33 @@ pub struct Affinity {
     pub mask: u64,
 }
 
+/// What to change about a queue; `None` stays as it is, like a member without its change bit (Q13).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueChange {
+    /// A new name.
+    pub queue_name: Option<String>,
+    /// Other processors (Q14): the queue stays in service.
+    pub processor_affinity: Option<Affinity>,
+}
+
 /// A queue's state as it is reported outside, which is coarser than the one kept (Q11).
 ///
 /// Where NDIS leaves open what is reported, the engine answers so: a queue is `Paused` until frames can reach it, that
 /// is, in Allocated and in Set as well; and it stays `Paused` after the free request until its DMA has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i32)]
 pub enum OperationalState {
     /// There is no such queue.
-    Undefined,
+    Undefined = ndis::NdisReceiveQueueOperationalStateUndefined,
     /// Frames that pass a filter of the queue go to it.
-    Running,
-    /// The queue exists, and no frame goes to it.
-    Paused,
+    Running = ndis::NdisReceiveQueueOperationalStateRunning,
+    /// The queue exists, and no frame that a filter could choose goes to it.
+    Paused = ndis::NdisReceiveQueueOperationalStatePaused,
     /// No byte of the queue's memory changes any more; it waits for its resources to be freed.
-    DmaStopped,
+    DmaStopped = ndis::NdisReceiveQueueOperationalStateDmaStopped,
 }
 
-/// What the engine tells without being asked.
+/// What the engine tells whoever listens to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -88,78 +90,11 @@ pub struct QueueInfo<'a> {
     pub learned: u32,
 }
 
-/// A row of the state table: what happens to a queue.
+/// Who set a filter: somebody by request, or the engine itself from what a guest sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
-    ReadParameters,
-    SetFilter,
-    ClearFilter,
-    ClearLastFilter,
-    EnumFilters,
-    ReadFilter,
-    Complete,
-    Receive,
-    Free,
-    DmaStopped,
-    ResourcesFreed,
-}
-
-/// A column of the state table. Undefined is a queue that is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Allocated,
-    Set,
-    Running,
-    Paused,
-    StopDma,
-    Freeing,
-    Undefined,
-}
-
-impl State {
-    /// The state after `request`; `None` is an empty cell.
-    pub(crate) const fn after(self, request: Request) -> Option<State> {
-        use State::*;
-        Some(match (request, self) {
-            (
-                Request::ReadParameters | Request::EnumFilters,
-                Allocated | Set | Running | Paused,
-            ) => self,
-            (Request::SetFilter, Allocated | Set) => Set,
-            (Request::SetFilter, Running | Paused) => Running,
-            (Request::ClearLastFilter, Set) => Allocated,
-            (Request::ClearLastFilter, Running) => Paused,
-            (Request::ClearFilter | Request::ReadFilter, Set | Running) => self,
-            (Request::Complete, Allocated) => Paused,
-            (Request::Complete, Set) => Running,
-            (Request::Receive, Running) => Running,
-            (Request::Free, Allocated | Paused) => StopDma,
-            (Request::DmaStopped, StopDma) => Freeing,
-            (Request::ResourcesFreed, Freeing) => Undefined,
-            _ => return None,
-        })
-    }
-
-    /// Why `request` is refused in a state that has no cell for it.
-    const fn refusal(self, request: Request) -> NdisStatus {
-        match (request, self) {
-            // F4 leaves the status open: this one tells "filters are still set" from "no such queue".
-            (Request::Free, State::Set | State::Running) => NdisStatus::INVALID_STATE,
-            (Request::ClearFilter | Request::ClearLastFilter, _) => NdisStatus::FILE_NOT_FOUND,
-            _ => NdisStatus::INVALID_PARAMETER,
-        }
-    }
-
-    const fn reported(self) -> OperationalState {
-        match self {
-            State::Running => OperationalState::Running,
-            State::Allocated | State::Set | State::Paused | State::StopDma => {
-                OperationalState::Paused
-            }
-            State::Freeing => OperationalState::DmaStopped,
-            State::Undefined => OperationalState::Undefined,
-        }
-    }
+pub(crate) enum FilterKind {
+    Static,
+    Learned,
 }
 
 /// One queue as the engine keeps it.
@@ -172,40 +107,7 @@ pub(crate) struct Queue {
     learned: u32,
 }
 
-/// Flags that mean something when a queue is allocated (Q2).
-const ALLOCATION_FLAGS: u32 = 0x1 | 0x2;
-
-/// IF_MAX_STRING_SIZE, in UTF-16 units.
-const MAX_NAME: usize = 256;
-
 impl Queue {
-    /// Checks what is asked; the queue gets its id afterwards, so that a refused request uses none up.
-    pub(crate) fn check(parameters: &AllocateQueue) -> Result<(), NdisStatus> {
-        let fits = |name: &str| name.encode_utf16().count() <= MAX_NAME;
-        let is_sound = parameters.processor_affinity.mask != 0
-            && fits(&parameters.queue_name)
-            && fits(&parameters.vm_name);
-        if is_sound {
-            Ok(())
-        } else {
-            Err(NdisStatus::INVALID_PARAMETER)
-        }
-    }
-
-    pub(crate) fn allocated(id: QueueId, parameters: AllocateQueue) -> Queue {
-        let parameters = AllocateQueue {
-            flags: parameters.flags & ALLOCATION_FLAGS,
-            ..parameters
-        };
-        Queue {
-            id,
-            parameters,
-            state: State::Allocated,
-            filters: 0,
-            learned: 0,
-        }
-    }
-
     /// Queue 0, which is there from the start and behaves as completed (Q1). It runs without filters too: it takes what
     /// nobody else wants.
     pub(crate) fn default_queue() -> Queue {
@@ -224,43 +126,84 @@ impl Queue {
         }
     }
 
+    /// A place for queue `id`, undefined until its allocation is [applied](Queue::apply).
+    pub(crate) fn undefined(id: QueueId, parameters: AllocateQueue) -> Queue {
+        let parameters = AllocateQueue {
+            flags: parameters.flags & ALLOCATION_FLAGS,
+            ..parameters
+        };
+        Queue {
+            id,
+            parameters,
+            state: State::Undefined,
+            filters: 0,
+            learned: 0,
+        }
+    }
+
+    /// Whether `request` fits the state.
     pub(crate) fn accepts(&self, request: Request) -> Result<State, NdisStatus> {
         self.state.after(request).ok_or(self.state.refusal(request))
     }
 
+    /// Takes the step of `request`; answers the state it leads to.
     pub(crate) fn apply(&mut self, request: Request) -> Result<State, NdisStatus> {
         self.state = self.accepts(request)?;
         Ok(self.state)
     }
 
-    /// Counts a filter in and takes the SET_FILTER step.
+    /// Takes the SET_FILTER step and counts the filter in.
     pub(crate) fn add_filter(&mut self, kind: FilterKind) -> Result<(), NdisStatus> {
         self.apply(Request::SetFilter)?;
         *self.count(kind) += 1;
         Ok(())
     }
 
-    /// Counts a filter out and takes the CLEAR_FILTER step.
+    /// Takes the CLEAR_FILTER step and counts the filter out. The default queue goes on without filters.
     pub(crate) fn remove_filter(&mut self, kind: FilterKind) -> Result<(), NdisStatus> {
+        let rest = self
+            .count(kind)
+            .checked_sub(1)
+            .ok_or(NdisStatus::FILE_NOT_FOUND)?;
         let is_last = self.filters + self.learned == 1 && !self.id.is_default();
         self.apply(if is_last {
             Request::ClearLastFilter
         } else {
             Request::ClearFilter
         })?;
-        *self.count(kind) = self.count(kind).saturating_sub(1);
+        *self.count(kind) = rest;
         Ok(())
     }
 
-    pub(crate) fn static_count(&self) -> u32 {
-        self.filters
+    /// Takes the QUEUE_PARAMETERS step. Nobody allocated the default queue, so nobody may change it.
+    pub(crate) fn change(&mut self, change: QueueChange) -> Result<(), NdisStatus> {
+        self.accepts(Request::SetParameters)?;
+        let name_fits = change.queue_name.as_deref().is_none_or(is_name);
+        let has_processors = change
+            .processor_affinity
+            .is_none_or(Affinity::has_processors);
+        if self.id.is_default() || !name_fits || !has_processors {
+            return Err(NdisStatus::INVALID_PARAMETER);
+        }
+        self.apply(Request::SetParameters)?;
+        if let Some(name) = change.queue_name {
+            self.parameters.queue_name = name;
+        }
+        if let Some(affinity) = change.processor_affinity {
+            self.parameters.processor_affinity = affinity;
+        }
+        Ok(())
     }
 
-    pub(crate) fn learned_count(&self) -> u32 {
+    pub(crate) fn has_static_filters(&self) -> bool {
+        self.filters > 0
+    }
+
+    pub(crate) fn learned(&self) -> u32 {
         self.learned
     }
 
-    /// Whether frames that pass a filter of the queue go to it.
+    /// Whether frames that pass a filter of the queue go to it (Q7: none go to a queue without filters).
     pub(crate) fn receives(&self) -> bool {
         self.state.after(Request::Receive).is_some()
     }
@@ -291,9 +234,34 @@ impl Queue {
     }
 }
 
-/// Who set a filter: an administrator or a VMM, or the engine itself from what a guest sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FilterKind {
-    Static,
-    Learned,
+impl AllocateQueue {
+    /// Checked before the queue gets an id, so that a refused request uses none up.
+    pub(crate) fn check(&self) -> Result<(), NdisStatus> {
+        let is_sound = self.processor_affinity.has_processors()
+            && is_name(&self.queue_name)
+            && is_name(&self.vm_name);
+        if is_sound {
+            Ok(())
+        } else {
+            Err(NdisStatus::INVALID_PARAMETER)
+        }
+    }
 }
+
+impl Affinity {
+    fn has_processors(self) -> bool {
+        self.mask != 0
+    }
+}
+
+/// Whether the text fits an NDIS counted string.
+fn is_name(text: &str) -> bool {
+    text.encode_utf16().count() <= IF_MAX_STRING_SIZE
+}
+
+/// UTF-16 units.
+const IF_MAX_STRING_SIZE: usize = 256;
+
+/// The flags that mean something when a queue is allocated.
+const ALLOCATION_FLAGS: u32 = ndis::NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION
+    | ndis::NDIS_RECEIVE_QUEUE_PARAMETERS_LOOKAHEAD_SPLIT_REQUIRED;

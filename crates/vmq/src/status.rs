@@ -3,53 +3,36 @@
 use std::error::Error;
 use std::fmt;
 
-/// An `NDIS_STATUS`, the one error type of the engine's requests.
+/// An [`ndis::NDIS_STATUS`], the one error type of the engine's requests.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct NdisStatus(i32);
-
-macro_rules! statuses {
-    ($($name:ident = $code:literal, $windows:literal, $meaning:literal;)*) => {
-        impl NdisStatus {
-            $(#[doc = $meaning] pub const $name: NdisStatus = NdisStatus($code as i32);)*
-
-            /// The name that Windows headers give the value, if the engine uses it.
-            pub const fn name(self) -> Option<&'static str> {
-                match self {
-                    $(NdisStatus::$name => Some($windows),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-statuses! {
-    SUCCESS = 0u32, "NDIS_STATUS_SUCCESS", "Done.";
-    PENDING = 0x103u32, "NDIS_STATUS_PENDING", "Begun; completes later.";
-    INVALID_PARAMETER = 0xc000_000du32, "NDIS_STATUS_INVALID_PARAMETER", "No such queue, or the request does not fit its state or ours.";
-    RESOURCES = 0xc000_009au32, "NDIS_STATUS_RESOURCES", "No queue or filter is left.";
-    NOT_SUPPORTED = 0xc000_00bbu32, "NDIS_STATUS_NOT_SUPPORTED", "Not offered.";
-    INVALID_STATE = 0xc000_0184u32, "NDIS_STATUS_INVALID_STATE", "The queue still has filters (F4).";
-    FILE_NOT_FOUND = 0xc001_001bu32, "NDIS_STATUS_FILE_NOT_FOUND", "No such filter (T11).";
-}
+pub struct NdisStatus(pub ndis::NDIS_STATUS);
 
 impl NdisStatus {
-    /// The value on the wire.
-    pub const fn code(self) -> i32 {
-        self.0
-    }
+    /// Done.
+    pub const SUCCESS: NdisStatus = NdisStatus(ndis::NDIS_STATUS_SUCCESS);
+    /// Begun; it completes later.
+    pub const PENDING: NdisStatus = NdisStatus(ndis::NDIS_STATUS_PENDING);
+    /// There is no such queue, or the request does not fit its state, or what is asked makes no sense.
+    pub const INVALID_PARAMETER: NdisStatus = NdisStatus(ndis::NDIS_STATUS_INVALID_PARAMETER);
+    /// The queue still has filters that somebody set (F4).
+    pub const INVALID_STATE: NdisStatus = NdisStatus(ndis::NDIS_STATUS_INVALID_STATE);
+    /// No queue or no filter id is left.
+    pub const RESOURCES: NdisStatus = NdisStatus(ndis::NDIS_STATUS_RESOURCES);
+    /// The queue has no such filter (T11).
+    pub const FILE_NOT_FOUND: NdisStatus = NdisStatus(ndis::NDIS_STATUS_FILE_NOT_FOUND);
 
-    /// Whether the request was done or will be.
+    /// Whether the request was done, or is begun and will be.
     pub const fn is_success(self) -> bool {
         self.0 >= 0
     }
 }
 
+/// The name that Windows headers give the status.
 impl fmt::Display for NdisStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.write_str(name),
-            None => write!(f, "NDIS_STATUS {:#010x}", self.0),
+        match ndis::status_name(self.0) {
+            ndis::UNKNOWN_STATUS_NAME => write!(f, "NDIS_STATUS {:#010x}", self.0),
+            name => f.write_str(name),
         }
     }
 }
@@ -61,3 +44,26 @@ impl fmt::Debug for NdisStatus {
 }
 
 impl Error for NdisStatus {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_shown_by_its_windows_name() {
+        assert_eq!(
+            NdisStatus::FILE_NOT_FOUND.to_string(),
+            "NDIS_STATUS_FILE_NOT_FOUND"
+        );
+        assert_eq!(
+            NdisStatus(0xc0de_0001_u32 as i32).to_string(),
+            "NDIS_STATUS 0xc0de0001"
+        );
+    }
+
+    #[test]
+    fn pending_is_no_failure() {
+        assert!(NdisStatus::SUCCESS.is_success() && NdisStatus::PENDING.is_success());
+        assert!(!NdisStatus::INVALID_STATE.is_success());
+    }
+}
