@@ -1,0 +1,261 @@
+//! The engine against a naive model of the same rules: any sequence of requests gives the same answers, the same lists,
+//! and tables that send every frame to the same queue.
+
+mod naive;
+
+use std::sync::Arc;
+
+use naive::{LISTED, MACS, Model, Owner, VLANS};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use vmq::{
+    Affinity, AllocateQueue, Capabilities, Engine, Event, Filter, FilterId, Mac, OperationalState,
+    QueueId, Span, Tick, VlanId, VlanTest,
+};
+
+/// Small, so that every limit is met often.
+const CAPABILITIES: Capabilities = Capabilities {
+    num_queues: 3,
+    max_filters: 7,
+    learned_per_queue: 3,
+    max_age: Span(10),
+};
+
+#[derive(Clone, Debug)]
+enum Request {
+    Allocate { mask: u64 },
+    SetFilter(QueueId, Filter),
+    ClearFilter(QueueId, FilterId),
+    Complete(Vec<QueueId>),
+    Free(QueueId),
+    DmaStopped(QueueId),
+    ResourcesFreed(QueueId),
+    Learn(QueueId, VlanId, Mac),
+    See(VlanId, Mac),
+    Age { after: u32 },
+}
+
+fn queue() -> impl Strategy<Value = QueueId> {
+    (0..=LISTED).prop_map(QueueId)
+}
+
+fn vlan() -> impl Strategy<Value = VlanId> {
+    select(VLANS.as_slice())
+}
+
+fn mac() -> impl Strategy<Value = Mac> {
+    select(MACS.as_slice())
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let test = prop_oneof![
+        Just(VlanTest::UntaggedOrZero),
+        vlan().prop_map(VlanTest::Id),
+        Just(VlanTest::Any),
+    ];
+    (mac(), test).prop_map(|(mac, vlan)| Filter { mac, vlan })
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        3 => (0..4_u64).prop_map(|mask| Request::Allocate { mask }),
+        5 => (queue(), filter()).prop_map(|(queue, filter)| Request::SetFilter(queue, filter)),
+        5 => (queue(), (0..9_u16).prop_map(FilterId)).prop_map(|(queue, id)| Request::ClearFilter(queue, id)),
+        4 => vec(queue(), 0..4).prop_map(Request::Complete),
+        2 => queue().prop_map(Request::Free),
+        3 => queue().prop_map(Request::DmaStopped),
+        3 => queue().prop_map(Request::ResourcesFreed),
+        8 => (queue(), vlan(), mac()).prop_map(|(queue, vlan, mac)| Request::Learn(queue, vlan, mac)),
+        3 => (vlan(), mac()).prop_map(|(vlan, mac)| Request::See(vlan, mac)),
+        3 => (0..8_u32).prop_map(|after| Request::Age { after }),
+    ]
+}
+
+/// Sends one request to both and compares the answers.
+fn step(engine: &mut Engine, model: &mut Model, now: &mut Tick, request: Request) {
+    match request {
+        Request::Allocate { mask } => {
+            let parameters = AllocateQueue {
+                queue_name: "queue".into(),
+                vm_name: "vm".into(),
+                flags: 0,
+                processor_affinity: Affinity { group: 0, mask },
+            };
+            assert_eq!(
+                engine.allocate_queue(parameters),
+                model.allocate_queue(mask)
+            );
+        }
+        Request::SetFilter(queue, filter) => {
+            assert_eq!(
+                engine.set_filter(queue, filter),
+                model.set_filter(queue, filter)
+            );
+        }
+        Request::ClearFilter(queue, id) => {
+            assert_eq!(
+                engine.clear_filter(queue, id),
+                model.clear_filter(queue, id)
+            );
+        }
+        Request::Complete(queues) => {
+            let expected: Vec<_> = queues
+                .iter()
+                .map(|queue| (*queue, model.complete(*queue)))
+                .collect();
+            assert_eq!(engine.allocation_complete(&queues), expected);
+        }
+        Request::Free(queue) => assert_eq!(engine.free_queue(queue), model.free_queue(queue)),
+        Request::DmaStopped(queue) => {
+            let event = Event::QueueState {
+                queue,
+                state: OperationalState::DmaStopped,
+            };
+            assert_eq!(
+                engine.dma_stopped(queue),
+                model.dma_stopped(queue).map(|()| event)
+            );
+        }
+        Request::ResourcesFreed(queue) => {
+            assert_eq!(engine.resources_freed(queue), model.resources_freed(queue));
+        }
+        Request::Learn(queue, vlan, mac) => {
+            assert_eq!(
+                engine.learn(queue, vlan, mac, *now),
+                model.learn(queue, vlan, mac, *now)
+            );
+        }
+        Request::See(vlan, mac) => {
+            let table = engine.table();
+            if let Some(hit) = table.lookup(vlan, mac) {
+                table.mark_seen(hit.entry, *now);
+            }
+            model.see(vlan, mac, *now);
+        }
+        Request::Age { after } => {
+            *now = now.after(Span(after));
+            assert_eq!(engine.age(*now), model.age(*now));
+            assert_eq!(
+                engine.next_expiry(),
+                model.next_expiry(),
+                "exact right after ageing"
+            );
+        }
+    }
+}
+
+fn compare(engine: &mut Engine, model: &Model) {
+    let table = engine.table();
+    assert_eq!(table.members(), model.members());
+    for (vlan, mac) in VLANS
+        .iter()
+        .flat_map(|vlan| MACS.iter().map(move |mac| (*vlan, *mac)))
+    {
+        let hit = table.lookup(vlan, mac);
+        assert_eq!(
+            hit.map(|hit| hit.queue),
+            model.owner(vlan, mac).map(Owner::queue),
+            "{mac} on VLAN {vlan}"
+        );
+        assert_eq!(
+            hit.and_then(|hit| hit.filter()),
+            model.owner(vlan, mac).and_then(Owner::filter)
+        );
+    }
+    for queue in (0..=LISTED).map(QueueId) {
+        let state = engine
+            .queues()
+            .find(|info| info.id == queue)
+            .map(|info| info.state);
+        assert_eq!(
+            state.unwrap_or(OperationalState::Undefined),
+            model.state(queue),
+            "queue {queue}"
+        );
+        let filters = engine
+            .filters(queue)
+            .map(|filters| filters.collect::<Vec<_>>());
+        assert_eq!(filters, model.filters(queue), "queue {queue}");
+        assert_eq!(engine.queue(queue).is_ok(), filters.is_ok());
+        if let (Ok(info), Ok(filters)) = (engine.queue(queue), filters) {
+            let learned = filters.iter().filter(|info| info.id.is_none()).count();
+            assert_eq!(
+                (info.learned, info.filters),
+                (learned as u32, (filters.len() - learned) as u32)
+            );
+        }
+    }
+    let soonest = model.next_expiry();
+    assert!(engine.next_expiry() <= soonest && engine.next_expiry().is_some() == soonest.is_some());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn the_engine_answers_and_forwards_like_the_model(seed: u64, requests in vec(request(), 1..120)) {
+        let (mut engine, mut model, mut now) = (Engine::new(CAPABILITIES, seed), Model::new(CAPABILITIES), Tick(0));
+        for request in requests {
+            step(&mut engine, &mut model, &mut now, request);
+            compare(&mut engine, &model);
+        }
+    }
+
+    #[test]
+    fn the_same_requests_give_the_same_engine_whatever_the_seed(seeds: [u64; 2], requests in vec(request(), 1..80)) {
+        let mut engines = seeds.map(|seed| Engine::new(CAPABILITIES, seed));
+        for engine in &mut engines {
+            let (mut model, mut now) = (Model::new(CAPABILITIES), Tick(0));
+            for request in requests.clone() {
+                step(engine, &mut model, &mut now, request);
+            }
+        }
+        let [left, right] = engines.map(|mut engine| {
+            let table = engine.table();
+            VLANS.map(|vlan| MACS.map(|mac| table.lookup(vlan, mac)))
+        });
+        prop_assert_eq!(left, right);
+    }
+
+    #[test]
+    fn tables_already_handed_out_never_change(requests in vec(request(), 1..80)) {
+        let (mut engine, mut model, mut now) = (Engine::new(CAPABILITIES, 0), Model::new(CAPABILITIES), Tick(0));
+        let mut handed_out = Vec::new();
+        for request in requests {
+            step(&mut engine, &mut model, &mut now, request);
+            let table = engine.table();
+            let places = VLANS.map(|vlan| MACS.map(|mac| table.lookup(vlan, mac)));
+            handed_out.push((Arc::clone(&table), places));
+        }
+        for (table, places) in handed_out {
+            prop_assert_eq!(VLANS.map(|vlan| MACS.map(|mac| table.lookup(vlan, mac))), places);
+        }
+    }
+
+    /// Workers may hold any old table and have any idea of the time: the worst they can do is keep an address for longer.
+    #[test]
+    fn a_mark_never_shortens_a_life(moves in vec((0..6_usize, mac(), 0..40_u32, any::<bool>()), 1..200)) {
+        let mut engine = Engine::new(CAPABILITIES, 1);
+        let (mut tables, mut now) = (vec![engine.table()], Tick(0));
+        let mut learned_at = Vec::new();
+        for (pick, mac, time, is_learned) in moves {
+            now = now.after(Span(time / 8));
+            if is_learned && !mac.is_multicast() {
+                engine.learn(QueueId::DEFAULT, VlanId(0), mac, now);
+                tables.push(engine.table());
+                learned_at.push((mac, now));
+            }
+            let table = &tables[pick % tables.len()];
+            if let Some(hit) = table.lookup(VlanId(0), mac) {
+                table.mark_seen(hit.entry, Tick(time));
+            }
+            engine.age(now);
+            prop_assert!(engine.next_expiry().is_none_or(|expiry| expiry > now));
+            let table = engine.table();
+            for (mac, _) in learned_at.iter().filter(|(_, at)| now.since(*at) < CAPABILITIES.max_age) {
+                prop_assert!(table.lookup(VlanId(0), *mac).is_some(), "{} at {:?}", mac, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! The rules of queues and filters in their plainest form: lists that are searched from the front. Slow, and so short
+//! that it can be checked against the documents by reading.
+//!
+//! It keeps no state machine: whether a queue is complete and how many filters it has *is* its state.
+
+use vmq::{
+    Capabilities, Filter, FilterId, FilterInfo, Learned, Mac, NdisStatus, OperationalState,
+    QueueId, Reason, Tick, VlanId, VlanTest,
+};
+
+/// Queue ids that tests ask about; some never exist.
+pub(crate) const LISTED: u16 = 5;
+
+/// VLAN ids that occur; the last one cannot be in a tag.
+pub(crate) const VLANS: [VlanId; 4] = [VlanId(0), VlanId(5), VlanId(4095), VlanId(4096)];
+
+/// Addresses that occur; the last one names a group.
+pub(crate) const MACS: [Mac; 4] = [
+    Mac([0x52, 0x54, 0, 0, 0, 1]),
+    Mac([0x52, 0x54, 0, 0, 0, 2]),
+    Mac([0, 0, 0, 0, 0, 0]),
+    Mac([0x53, 0x54, 0, 0, 0, 1]),
+];
+
+pub(crate) struct Model {
+    capabilities: Capabilities,
+    queues: Vec<Queue>,
+    statics: Vec<Static>,
+    learned: Vec<Station>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    New,
+    Complete,
+    StoppingDma,
+    DmaStopped,
+}
+
+struct Queue {
+    id: QueueId,
+    phase: Phase,
+}
+
+struct Static {
+    id: FilterId,
+    queue: QueueId,
+    filter: Filter,
+}
+
+struct Station {
+    vlan: VlanId,
+    mac: Mac,
+    queue: QueueId,
+    seen: Tick,
+}
+
+/// Whom a frame goes to, and why.
+#[derive(Clone, Copy)]
+pub(crate) enum Owner {
+    Static(QueueId, FilterId),
+    Learned(QueueId),
+}
+
+impl Owner {
+    pub(crate) fn queue(self) -> QueueId {
+        match self {
+            Owner::Static(queue, _) | Owner::Learned(queue) => queue,
+        }
+    }
+
+    pub(crate) fn filter(self) -> Option<FilterId> {
+        match self {
+            Owner::Static(_, id) => Some(id),
+            Owner::Learned(_) => None,
+        }
+    }
+}
+
+impl Model {
+    pub(crate) fn new(capabilities: Capabilities) -> Model {
+        let default = Queue {
+            id: QueueId(0),
+            phase: Phase::Complete,
+        };
+        Model {
+            capabilities,
+            queues: vec![default],
+            statics: Vec::new(),
+            learned: Vec::new(),
+        }
+    }
+
+    pub(crate) fn allocate_queue(&mut self, mask: u64) -> Result<QueueId, NdisStatus> {
+        if mask == 0 {
+            return Err(NdisStatus::INVALID_PARAMETER);
+        }
+        let free = (1..=self.capabilities.num_queues)
+            .map(QueueId)
+            .find(|id| self.phase(*id).is_none());
+        let id = free.ok_or(NdisStatus::RESOURCES)?;
+        self.queues.push(Queue {
+            id,
+            phase: Phase::New,
+        });
+        Ok(id)
+    }
+
+    pub(crate) fn set_filter(
+        &mut self,
+        queue: QueueId,
+        filter: Filter,
+    ) -> Result<FilterId, NdisStatus> {
+        let is_sound =
+            !filter.mac.is_multicast() && !matches!(filter.vlan, VlanTest::Id(VlanId(0 | 4096..)));
+        if !is_sound || !self.is_live(queue) {
+            return Err(NdisStatus::INVALID_PARAMETER);
+        }
+        let limit = self.capabilities.max_filters as usize;
+        if self.statics.len() == limit {
+            return Err(NdisStatus::RESOURCES);
+        }
+        let is_free = |id: &FilterId| self.statics.iter().all(|filter| filter.id != *id);
+        let id = (1..).map(FilterId).find(is_free).unwrap();
+        self.statics.push(Static { id, queue, filter });
+        self.statics.sort_by_key(|filter| filter.id);
+        self.learned
+            .retain(|station| !filter.accepts(station.vlan, station.mac));
+        if self.statics.len() + self.learned.len() > limit {
+            self.learned
+                .sort_by_key(|station| (station.seen, station.vlan, station.mac));
+            self.learned.remove(0);
+        }
+        Ok(id)
+    }
+
+    pub(crate) fn clear_filter(&mut self, queue: QueueId, id: FilterId) -> Result<(), NdisStatus> {
+        let place = self
+            .statics
+            .iter()
+            .position(|filter| filter.id == id && filter.queue == queue);
+        self.statics
+            .remove(place.ok_or(NdisStatus::FILE_NOT_FOUND)?);
+        Ok(())
+    }
+
+    pub(crate) fn complete(&mut self, queue: QueueId) -> NdisStatus {
+        match self.advance(queue, Phase::New, Phase::Complete) {
+            Ok(()) => NdisStatus::SUCCESS,
+            Err(status) => status,
+        }
+    }
+
+    pub(crate) fn free_queue(&mut self, queue: QueueId) -> Result<(), NdisStatus> {
+        if queue == QueueId(0) || !self.is_live(queue) {
+            return Err(NdisStatus::INVALID_PARAMETER);
+        }
+        if self.statics.iter().any(|filter| filter.queue == queue) {
+            return Err(NdisStatus::INVALID_STATE);
+        }
+        self.learned.retain(|station| station.queue != queue);
+        let before = self.phase(queue).unwrap();
+        self.advance(queue, before, Phase::StoppingDma)
+    }
+
+    pub(crate) fn dma_stopped(&mut self, queue: QueueId) -> Result<(), NdisStatus> {
+        self.advance(queue, Phase::StoppingDma, Phase::DmaStopped)
+    }
+
+    pub(crate) fn resources_freed(&mut self, queue: QueueId) -> Result<(), NdisStatus> {
+        self.advance(queue, Phase::DmaStopped, Phase::DmaStopped)?;
+        self.queues.retain(|listed| listed.id != queue);
+        Ok(())
+    }
+
+    pub(crate) fn learn(&mut self, queue: QueueId, vlan: VlanId, mac: Mac, now: Tick) -> Learned {
+        if mac.is_multicast() {
+            return Learned::Refused(Reason::Multicast);
+        }
+        if vlan.0 > 4095 {
+            return Learned::Refused(Reason::InvalidVlan);
+        }
+        if self.phase(queue) != Some(Phase::Complete) {
+            return Learned::Refused(Reason::QueueNotRunning);
+        }
+        // Whether its queue runs or not, a static filter keeps its addresses.
+        match self
+            .statics
+            .iter()
+            .find(|set| set.filter.accepts(vlan, mac))
+        {
+            Some(set) if set.queue == queue => return Learned::Known,
+            Some(_) => return Learned::Refused(Reason::StaticElsewhere),
+            None => {}
+        }
+        let place = self
+            .learned
+            .iter()
+            .position(|station| station.vlan == vlan && station.mac == mac);
+        if let Some(place) = place
+            && self.learned[place].queue == queue
+        {
+            let seen = &mut self.learned[place].seen;
+            *seen = now.max(*seen);
+            return Learned::Known;
+        }
+        let of_queue = self
+            .learned
+            .iter()
+            .filter(|station| station.queue == queue)
+            .count();
+        if of_queue >= self.capabilities.learned_per_queue as usize {
+            return Learned::Refused(Reason::PerQueueLimit);
+        }
+        let Some(place) = place else {
+            if self.statics.len() + self.learned.len() >= self.capabilities.max_filters as usize {
+                return Learned::Refused(Reason::TableFull);
+            }
+            self.learned.push(Station {
+                vlan,
+                mac,
+                queue,
+                seen: now,
+            });
+            return Learned::New;
+        };
+        let station = &mut self.learned[place];
+        let from = station.queue;
+        (station.queue, station.seen) = (queue, now.max(station.seen));
+        Learned::Moved { from }
+    }
+
+    pub(crate) fn see(&mut self, vlan: VlanId, mac: Mac, now: Tick) {
+        if let Some(station) = self
+            .learned
+            .iter_mut()
+            .find(|station| station.vlan == vlan && station.mac == mac)
+        {
+            station.seen = now.max(station.seen);
+        }
+    }
+
+    pub(crate) fn age(&mut self, now: Tick) -> usize {
+        let before = self.learned.len();
+        self.learned
+            .retain(|station| now.0 - station.seen.0 < self.capabilities.max_age.0);
+        before - self.learned.len()
+    }
+
+    pub(crate) fn next_expiry(&self) -> Option<Tick> {
+        self.learned
+            .iter()
+            .map(|station| Tick(station.seen.0 + self.capabilities.max_age.0))
+            .min()
+    }
+
+    pub(crate) fn owner(&self, vlan: VlanId, mac: Mac) -> Option<Owner> {
+        let is_running = |queue| self.state(queue) == OperationalState::Running;
+        let set = self
+            .statics
+            .iter()
+            .find(|set| set.filter.accepts(vlan, mac) && is_running(set.queue));
+        let learned = || {
+            self.learned
+                .iter()
+                .find(|station| station.vlan == vlan && station.mac == mac)
+        };
+        set.map(|set| Owner::Static(set.queue, set.id))
+            .or_else(|| learned().map(|station| Owner::Learned(station.queue)))
+    }
+
+    pub(crate) fn members(&self) -> Vec<QueueId> {
+        let mut members: Vec<_> = self
+            .queues
+            .iter()
+            .filter(|queue| queue.phase == Phase::Complete)
+            .map(|queue| queue.id)
+            .collect();
+        members.retain(|id| *id != QueueId(0));
+        members.sort();
+        members
+    }
+
+    pub(crate) fn state(&self, queue: QueueId) -> OperationalState {
+        let has_filters = self.statics.iter().any(|filter| filter.queue == queue)
+            || self.learned.iter().any(|station| station.queue == queue);
+        match self.phase(queue) {
+            None => OperationalState::Undefined,
+            Some(Phase::Complete) if has_filters || queue == QueueId(0) => {
+                OperationalState::Running
+            }
+            Some(Phase::New | Phase::Complete | Phase::StoppingDma) => OperationalState::Paused,
+            Some(Phase::DmaStopped) => OperationalState::DmaStopped,
+        }
+    }
+
+    pub(crate) fn filters(&self, queue: QueueId) -> Result<Vec<FilterInfo>, NdisStatus> {
+        if !self.is_live(queue) {
+            return Err(NdisStatus::INVALID_PARAMETER);
+        }
+        let set = self.statics.iter().filter(|set| set.queue == queue);
+        let set = set.map(|set| FilterInfo {
+            id: Some(set.id),
+            queue,
+            filter: set.filter,
+            last_seen: None,
+        });
+        let mut stations: Vec<_> = self
+            .learned
+            .iter()
+            .filter(|station| station.queue == queue)
+            .collect();
+        stations.sort_by_key(|station| (station.vlan, station.mac));
+        let learned = stations.into_iter().map(|station| {
+            let vlan = if station.vlan.0 == 0 {
+                VlanTest::UntaggedOrZero
+            } else {
+                VlanTest::Id(station.vlan)
+            };
+            let filter = Filter {
+                mac: station.mac,
+                vlan,
+            };
+            FilterInfo {
+                id: None,
+                queue,
+                filter,
+                last_seen: Some(station.seen),
+            }
+        });
+        Ok(set.chain(learned).collect())
+    }
+
+    fn phase(&self, queue: QueueId) -> Option<Phase> {
+        self.queues
+            .iter()
+            .find(|listed| listed.id == queue)
+            .map(|listed| listed.phase)
+    }
+
+    fn is_live(&self, queue: QueueId) -> bool {
+        matches!(self.phase(queue), Some(Phase::New | Phase::Complete))
+    }
+
+    fn advance(&mut self, queue: QueueId, from: Phase, to: Phase) -> Result<(), NdisStatus> {
+        let found = self
+            .queues
+            .iter_mut()
+            .find(|listed| listed.id == queue && listed.phase == from);
+        found.ok_or(NdisStatus::INVALID_PARAMETER)?.phase = to;
+        Ok(())
+    }
+}
