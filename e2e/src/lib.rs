@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bystanders;
 mod command_line;
 mod patience;
 mod process;
@@ -16,6 +17,7 @@ mod scratch;
 mod testpmd;
 mod watchdog;
 
+pub use bystanders::Bystanders;
 pub use command_line::{PortConfig, Switch, vmq_binary, vmq_output};
 pub use patience::eventually;
 pub use process::Process;

@@ -156,7 +156,7 @@ impl Testpmd {
 
     fn next_prompt(&mut self, limit: Duration) -> String {
         let Self { process, read, .. } = self;
-        let answer = eventually("testpmd shows its prompt", limit, || {
+        eventually("testpmd shows its prompt", limit, || {
             let log = process.log();
             if let Some(at) = log[*read..].find(PROMPT) {
                 let answer = log[*read..*read + at].to_owned();
@@ -165,8 +165,7 @@ impl Testpmd {
             }
             process.assert_alive();
             None
-        });
-        answer
+        })
     }
 }
 

@@ -1,0 +1,199 @@
+//! Hostile guests and broken VMMs against a running `vmq run`.
+//!
+//! What every one of them must lead to: its own port is closed with a reason that `vmq status` and the log tell; two
+//! bystanders on the same switch lose not one frame; the process lives, and the port takes the next, proper guest.
+
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use e2e::{Bystanders, PortConfig, Scratch, Switch, Watchdog, eventually};
+use testkit::frames::{BROADCAST, Builder, check, station};
+use testkit::frontend::{Frontend, RawFrontend, Script, Verdict};
+use testkit::guest::{Guest, GuestOptions};
+use testkit::hostile::{Breaks, PROTOCOL_ATTACKS, RING_ATTACKS, truncate_memory};
+
+const LIMIT: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(10);
+const OPTIONS: GuestOptions = GuestOptions {
+    memory: 16 << 20,
+    ring_size: 256,
+    buffer_size: 2048,
+    mergeable: true,
+    indirect: true,
+    event_idx: true,
+};
+
+/// A switch with two bystanders, a guest that sends to everybody when asked, and a port for the attacker.
+struct Scene {
+    switch: Switch,
+    bystanders: Bystanders,
+    caller: Guest,
+    _caller_frontend: Frontend,
+    calls: u64,
+}
+
+#[test]
+fn a_guest_that_breaks_a_rule_of_the_rings_closes_its_own_port_only() {
+    let _watchdog = Watchdog::arm(LIMIT);
+    let scratch = Scratch::new();
+    let mut scene = Scene::set(&scratch);
+    for attack in RING_ATTACKS {
+        println!("{}", attack.name);
+        let mut guest = Guest::new(OPTIONS).expect("a guest");
+        let frontend = scene.attach(&guest);
+        (attack.strike)(&mut guest);
+        if attack.breaks == Breaks::ToGuest {
+            scene.call_everybody();
+        }
+        assert!(
+            frontend.wait_closed(PATIENCE),
+            "{}: the port stays open",
+            attack.name
+        );
+        scene.expect_reason(attack.name);
+        scene.bystanders.assert_going_on();
+    }
+    scene.end();
+}
+
+#[test]
+fn a_vmm_that_breaks_the_protocol_closes_its_own_port_only() {
+    let _watchdog = Watchdog::arm(LIMIT);
+    let scratch = Scratch::new();
+    let mut scene = Scene::set(&scratch);
+    for attack in PROTOCOL_ATTACKS {
+        println!("{}", attack.name);
+        let guest = Guest::new(OPTIONS).expect("a guest");
+        let mut script = Script::attach(&guest).expect("files can be duplicated");
+        (attack.spoil)(&mut script);
+        let raw = RawFrontend::connect(scene.switch.socket("attacker"), PATIENCE)
+            .expect("the port listens");
+        let verdict = script.play(&raw).expect("the socket works");
+        assert!(
+            matches!(verdict, Verdict::Refused { .. } | Verdict::Closed { .. }),
+            "{}: {verdict:?}",
+            attack.name
+        );
+        assert!(
+            raw.wait_closed(PATIENCE),
+            "{}: the port stays open",
+            attack.name
+        );
+        scene.expect_reason(attack.name);
+        scene.bystanders.assert_going_on();
+    }
+    scene.end();
+}
+
+#[test]
+fn memory_that_vanishes_during_traffic_closes_its_own_port_only() {
+    let _watchdog = Watchdog::arm(LIMIT);
+    let scratch = Scratch::new();
+    let mut scene = Scene::set(&scratch);
+    let mut guest = Guest::new(OPTIONS).expect("a guest");
+    let frontend = scene.attach(&guest);
+    let frame = Builder::new(BROADCAST, station(66)).stream(66).len(1514);
+    for sequence in 0..200 {
+        guest.send(&frame.build(sequence));
+        if sequence % 10 == 0 {
+            guest.flush();
+        }
+    }
+    truncate_memory(&guest);
+    guest.from_guest.events().kick();
+    scene.call_everybody();
+    assert!(frontend.wait_closed(PATIENCE), "the port stays open");
+    scene.expect_reason("truncate_memory");
+    scene.end();
+}
+
+impl Scene {
+    fn set(scratch: &Scratch) -> Self {
+        let names = ["left", "right", "caller", "attacker"];
+        let switch = Switch::start(scratch, &names.map(PortConfig::listening));
+        let bystanders = Bystanders::start(&switch, "left", "right");
+        let caller = Guest::new(OPTIONS).expect("a guest");
+        let mut frontend =
+            Frontend::connect(switch.socket("caller"), PATIENCE).expect("the port listens");
+        frontend
+            .attach(&caller)
+            .expect("a proper guest is attached");
+        bystanders.assert_going_on();
+        Self {
+            switch,
+            bystanders,
+            caller,
+            _caller_frontend: frontend,
+            calls: 0,
+        }
+    }
+
+    /// Plugs a guest into the attacker's port, in the proper way.
+    fn attach(&mut self, guest: &Guest) -> Frontend {
+        let mut frontend = Frontend::connect(self.switch.socket("attacker"), PATIENCE)
+            .expect("the port listens again");
+        frontend
+            .attach(guest)
+            .unwrap_or_else(|error| panic!("the port takes a new guest: {error}"));
+        eventually("the port is up", PATIENCE, || {
+            (self.switch.port("attacker")["is_up"] == true).then_some(())
+        });
+        frontend
+    }
+
+    /// One frame to every port, the attacker's included.
+    fn call_everybody(&mut self) {
+        let frame = Builder::new(BROADCAST, station(3))
+            .stream(3)
+            .build(self.calls);
+        self.calls += 1;
+        assert!(self.caller.send(&frame), "the caller's ring has room");
+        self.caller.flush();
+    }
+
+    /// The same sentence in the status and in the log, and it names what was done.
+    fn expect_reason(&mut self, attack: &str) {
+        let reason = eventually("the status says why", PATIENCE, || {
+            let port = self.switch.port("attacker");
+            (port["is_up"] == false)
+                .then(|| port["last_close"].as_str().map(str::to_owned))
+                .flatten()
+        });
+        println!("    {reason}");
+        let logged = self
+            .switch
+            .log()
+            .lines()
+            .any(|line| line.contains("attacker") && line.contains(&reason));
+        assert!(logged, "{attack}: the log does not say {reason:?}");
+    }
+
+    /// The attacker's port takes a proper guest, its frames arrive, and nobody else has lost anything.
+    fn end(mut self) {
+        let mut guest = Guest::new(OPTIONS).expect("a guest");
+        let _frontend = self.attach(&guest);
+        let frame = Builder::new(station(3), station(4)).stream(4).build(0);
+        // The caller's address is known: the frame goes to it alone.
+        self.call_everybody();
+        eventually("the caller's frame arrives", PATIENCE, || {
+            guest.receive(&mut Vec::new()).then_some(())
+        });
+        assert!(guest.send(&frame));
+        guest.flush();
+        let mut arrived = Vec::new();
+        eventually("the new guest's frame arrives", PATIENCE, || {
+            (self.caller.receive(&mut arrived)
+                && check(&arrived).is_ok_and(|facts| facts.stream == 4))
+            .then_some(())
+        });
+        let status = self.switch.status();
+        let workers = status["workers"].as_array().expect("workers");
+        assert!(
+            workers.iter().all(|worker| worker["panics"] == 0),
+            "{status}"
+        );
+        self.bystanders.assert_unharmed();
+        assert!(self.switch.stop().success(), "the switch ends in peace");
+    }
+}
