@@ -5,6 +5,7 @@ mod guest;
 mod hostile;
 mod naive_backend;
 mod naive_device;
+mod product;
 mod ring;
 
 #[global_allocator]

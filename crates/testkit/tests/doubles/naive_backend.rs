@@ -30,7 +30,7 @@ pub(crate) struct Offer {
 /// A backend with a thread of its own that answers messages.
 pub(crate) struct NaiveBackend {
     state: Arc<Mutex<State>>,
-    thread: Option<JoinHandle<Error>>,
+    thread: JoinHandle<Error>,
 }
 
 /// Both rings from the device's side.
@@ -87,27 +87,16 @@ impl NaiveBackend {
                 }
             }
         });
-        NaiveBackend {
-            state,
-            thread: Some(thread),
-        }
+        NaiveBackend { state, thread }
     }
 
     /// Waits until the connection is over and says why.
-    pub(crate) fn end(mut self) -> Error {
-        self.thread
-            .take()
-            .expect("ended once")
-            .join()
-            .expect("the backend does not panic")
+    pub(crate) fn end(self) -> Error {
+        self.thread.join().expect("the backend does not panic")
     }
 
-    /// The steps so far, after the connection is over.
-    pub(crate) fn steps(mut self) -> Vec<String> {
-        if let Some(thread) = self.thread.take() {
-            // The frontend may have been dropped just now: the thread ends with it, or has nothing to say any more.
-            drop(thread);
-        }
+    /// The steps so far.
+    pub(crate) fn steps(&self) -> Vec<String> {
         self.state().steps.clone()
     }
 
