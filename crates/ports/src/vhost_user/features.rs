@@ -18,13 +18,9 @@ pub(super) const OFFERED: u64 =
     MRG_RXBUF | INDIRECT_DESC | EVENT_IDX | PROTOCOL_FEATURES | VERSION_1;
 
 /// Protocol features offered.
-pub(super) const OFFERED_PROTOCOL: VhostUserProtocolFeatures = VhostUserProtocolFeatures::MQ
-    .union(VhostUserProtocolFeatures::REPLY_ACK)
+pub(super) const OFFERED_PROTOCOL: VhostUserProtocolFeatures = VhostUserProtocolFeatures::REPLY_ACK
     .union(VhostUserProtocolFeatures::CONFIGURE_MEM_SLOTS)
     .union(VhostUserProtocolFeatures::RESET_DEVICE);
 
 /// Memory regions a frontend may have at a time.
 pub(super) const MAX_REGIONS: usize = 32;
-
-/// Receive and transmit queue pairs of a port.
-pub(super) const QUEUE_PAIRS: u64 = 1;

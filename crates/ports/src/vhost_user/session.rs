@@ -13,7 +13,7 @@ use vhost::vhost_user::{Error, GpuBackend, Result, VhostUserBackendReqHandlerMut
 
 use super::eventfd::{Kick, checked};
 use super::features::{
-    MAX_REGIONS, MRG_RXBUF, OFFERED, OFFERED_PROTOCOL, PROTOCOL_FEATURES, QUEUE_PAIRS, VERSION_1,
+    MAX_REGIONS, MRG_RXBUF, OFFERED, OFFERED_PROTOCOL, PROTOCOL_FEATURES, VERSION_1,
 };
 use super::from_guest::FromGuestRing;
 use super::memory::{Memory, Place};
@@ -216,7 +216,7 @@ impl VhostUserBackendReqHandlerMut for Session {
     }
 
     fn get_queue_num(&mut self) -> Result<u64> {
-        Ok(QUEUE_PAIRS)
+        Err(not_offered())
     }
 
     fn set_mem_table(

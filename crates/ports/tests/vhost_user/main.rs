@@ -1,0 +1,4 @@
+//! The vhost-user port over real sockets, with guest doubles behind it.
+
+mod bench;
+mod traffic;

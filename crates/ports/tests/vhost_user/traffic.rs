@@ -1,0 +1,115 @@
+//! Frames between guests: learning, flooding, order, size.
+
+use testkit::guest::GuestOptions;
+
+use crate::bench::Bench;
+
+pub(crate) const A: [u8; 6] = [2, 0, 0, 0, 0, 0xa];
+pub(crate) const B: [u8; 6] = [2, 0, 0, 0, 0, 0xb];
+pub(crate) const BROADCAST: [u8; 6] = [0xff; 6];
+
+/// A frame of `len` bytes that says who, to whom and which.
+pub(crate) fn frame(to: [u8; 6], from: [u8; 6], which: u32, len: usize) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(len);
+    frame.extend(to);
+    frame.extend(from);
+    frame.extend([0x88, 0xb5]);
+    frame.extend(which.to_be_bytes());
+    frame.extend((frame.len()..len).map(|at| (at as u32 ^ which) as u8));
+    frame
+}
+
+#[test]
+fn an_unknown_destination_is_flooded_and_a_learnt_one_is_not() {
+    let bench = Bench::new(1, 3);
+    let [mut a, mut b, mut c] = [0, 1, 2].map(|port| bench.attach(port, GuestOptions::default()));
+    let first = frame(B, A, 1, 60);
+    a.send_all([&first[..]]);
+    assert_eq!(b.receive(1), [first.clone()]);
+    assert_eq!(c.receive(1), [first]);
+    bench.wait_for(0, |port| !port.queue.filters.is_empty());
+    let answer = frame(A, B, 2, 60);
+    b.send_all([&answer[..]]);
+    assert_eq!(a.receive(1), [answer]);
+    c.receives_nothing();
+    b.receives_nothing();
+}
+
+#[test]
+fn frames_of_every_size_arrive_whole_and_in_order() {
+    for (mergeable, indirect, event_idx) in [
+        (true, true, true),
+        (true, false, false),
+        (true, false, true),
+    ] {
+        let bench = Bench::new(1, 2);
+        let options = GuestOptions {
+            mergeable,
+            indirect,
+            event_idx,
+            ..GuestOptions::default()
+        };
+        let [mut a, mut b] = [0, 1].map(|port| bench.attach(port, options));
+        let sizes = [
+            14,
+            59,
+            60,
+            127,
+            128,
+            129,
+            1514,
+            2035,
+            2036,
+            2037,
+            9014,
+            65_535,
+            testkit::frames::MAX_FRAME,
+        ];
+        let frames: Vec<_> = sizes
+            .iter()
+            .enumerate()
+            .map(|(at, &len)| frame(BROADCAST, A, at as u32, len.max(18)))
+            .collect();
+        for frame in &frames {
+            a.send_all([&frame[..]]);
+            assert!(
+                b.receive(1) == [frame.clone()],
+                "a frame of {} bytes was altered",
+                frame.len()
+            );
+        }
+        assert_eq!(bench.status(1).totals.to_guest_frames, frames.len() as u64);
+    }
+}
+
+#[test]
+fn a_stream_between_two_guests_loses_nothing() {
+    for workers in [1, 2] {
+        let bench = Bench::new(workers, 2);
+        let [mut a, mut b] = [0, 1].map(|port| bench.attach(port, GuestOptions::default()));
+        b.send_all([&frame(BROADCAST, B, 0, 60)[..]]);
+        a.receive(1);
+        bench.wait_for(1, |port| !port.queue.filters.is_empty());
+        let frames: Vec<_> = (0..5000)
+            .map(|which| frame(B, A, which, 60 + which as usize % 1400))
+            .collect();
+        let (sent, arrived) = std::thread::scope(|scope| {
+            let sender = scope.spawn(|| a.send_all(frames.iter().map(Vec::as_slice)));
+            let receiver = scope.spawn(|| b.receive(frames.len()));
+            (sender.join(), receiver.join())
+        });
+        sent.unwrap();
+        let arrived = arrived.unwrap();
+        for (at, (sent, arrived)) in frames.iter().zip(&arrived).enumerate() {
+            assert!(sent == arrived, "frame {at} is not what was sent");
+        }
+        let drops = bench
+            .status(0)
+            .totals
+            .drops
+            .iter()
+            .chain(&bench.status(1).totals.drops)
+            .sum::<u64>();
+        assert_eq!(drops, 0);
+    }
+}
