@@ -1,4 +1,5 @@
 //! The vhost-user port over real sockets, with guest doubles behind it.
 
 mod bench;
+mod hostile;
 mod traffic;

@@ -73,7 +73,7 @@ impl<'a> TableRegion<'a> {
 impl Script {
     /// Everything from GET_FEATURES to both rings enabled and kicked.
     pub fn attach(guest: &Guest) -> io::Result<Script> {
-        let protocol = VhostUserProtocolFeatures::REPLY_ACK | VhostUserProtocolFeatures::MQ;
+        let protocol = VhostUserProtocolFeatures::REPLY_ACK;
         let agreed = guest.features() | features::PROTOCOL_FEATURES;
         let plain = |request: FrontendReq| Message::new(request.into());
         let acked = |request: FrontendReq| plain(request).need_reply();
