@@ -65,6 +65,15 @@ impl<'a> Window<'a> {
         Some(unsafe { Window::new(self.base.add(offset), len) })
     }
 
+    /// The first `len` bytes, or all if it does not have as many.
+    #[inline]
+    pub(crate) fn first(self, len: usize) -> Window<'a> {
+        Self {
+            len: self.len.min(len),
+            ..self
+        }
+    }
+
     /// Copies the first bytes into `into`, as many as both have, and says how many that are.
     #[inline]
     pub fn read(self, into: &mut [u8]) -> usize {
