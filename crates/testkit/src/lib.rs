@@ -8,6 +8,26 @@
 //! * [`model::Switch`]: what the switch must do, in the plainest words.
 //! * [`frames`]: frames that prove their own integrity. [`alloc`]: how often one thread allocated.
 //!
+//! ```no_run
+//! use std::time::Duration;
+//! use testkit::{frames, frontend::Frontend, guest::{Guest, GuestOptions}};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let soon = Duration::from_secs(5);
+//! let mut guest = Guest::new(GuestOptions::default())?;
+//! let mut frontend = Frontend::connect("/run/vmq/a.sock", soon)?;
+//! frontend.attach(&guest)?;
+//! guest.send(&frames::Builder::new(frames::BROADCAST, frames::station(1)).build(0));
+//! guest.flush();
+//! let mut frame = Vec::new();
+//! while guest.wait(soon) && guest.receive(&mut frame) {
+//!     println!("{:?}", frames::check(&frame)?);
+//! }
+//! frontend.stop()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Invariant: nothing here shares code with what it tests. `shmem` gives memory and its windows; rings, headers and messages
 //! are spelt a second time, from the specifications.
 

@@ -338,6 +338,20 @@ fn prepared_frames_go_out_in_their_order_and_again_from_the_first() {
 }
 
 #[test]
+#[should_panic(expected = "without prepare")]
+fn a_slot_that_another_frame_went_through_is_not_prepared_any_more() {
+    let (mut guest, mut from, _) = plugged(GuestOptions {
+        ring_size: 4,
+        ..GuestOptions::default()
+    });
+    guest.from_guest.prepare(&[&frame(60, 0)]);
+    assert!(guest.send(&frame(60, 1)));
+    guest.flush();
+    assert!(from.take_frame().expect("the rules are kept").is_some());
+    guest.from_guest.send_prepared(4);
+}
+
+#[test]
 fn draining_counts_frames_and_bytes_and_reposts_the_buffers() {
     for mergeable in [false, true] {
         let (mut guest, _, mut to) = plugged(GuestOptions {
