@@ -1,20 +1,53 @@
 //! The switch and its ports while they run.
 
+use std::io;
 use std::os::unix::net::UnixListener;
-use std::time::Instant;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::Plan;
-use crate::control::{FilterView, PortView, QueueView, StatusView, Traffic};
+use ports::vhost_user::{Mode as Side, Port};
+use switch::{DropReason, Options, PortError, PortSpec, PortStatus, Switch, WorkerStatus};
+
+use crate::config::{Mode, Plan};
+use crate::control::{FilterView, PortView, QueueView, StatusView, Traffic, WorkerView};
+
+/// How long an address that was learnt is kept after its last frame: what bridges do (IEEE 802.1Q,
+/// 8.8.3).
+const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// Why the switch or one of its ports did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum StartError {}
+pub(crate) enum StartError {
+    #[error("the switch cannot start: {0}")]
+    Bells(io::Error),
+    #[error("the switch cannot start: {0}")]
+    Switch(#[from] switch::StartError),
+    #[error("port {name} cannot be added: {error}")]
+    Add { name: String, error: PortError },
+    #[error("port {name} cannot start: {error}")]
+    Spawn { name: String, error: io::Error },
+}
 
+/// A running switch. Dropping it ends the ports first and then the workers.
 pub(crate) struct Live {
-    status: StatusView,
-    started: Instant,
-    _listeners: Vec<Option<UnixListener>>,
+    ports: Vec<Port>,
+    reporter: Reporter,
+}
+
+/// Tells what a switch is doing, from any thread.
+#[derive(Clone)]
+pub(crate) struct Reporter {
+    switch: Arc<Switch>,
+    /// What the switch itself does not know.
+    known: Arc<Known>,
+}
+
+struct Known {
+    dir: PathBuf,
+    /// In the order in which they were added.
+    ports: Vec<(Mode, PathBuf)>,
 }
 
 impl Live {
@@ -24,54 +57,138 @@ impl Live {
         plan: &Plan,
         listeners: Vec<Option<UnixListener>>,
     ) -> Result<Self, StartError> {
-        let ports = plan.ports.iter().enumerate().map(|(at, port)| PortView {
-            name: port.name.clone(),
-            mode: port.mode,
-            socket: port.socket.clone(),
-            is_up: false,
-            last_close: None,
-            worker: None,
-            queues: vec![QueueView {
-                id: at as u16 + 1,
-                state: "Undefined".to_owned(),
-                filters: port
-                    .filters
-                    .iter()
-                    .map(|filter| FilterView {
-                        mac: filter.mac.to_string(),
-                        vlan: None,
-                        is_learned: false,
-                    })
-                    .collect(),
-            }],
-            from_guest: Traffic::default(),
-            to_guest: Traffic::default(),
-            bytes_copied: 0,
-            flooded: 0,
-            held: 0,
-            drops: Default::default(),
+        let cpus = plan.cpus.as_ref().map_or(&[][..], |cpus| &cpus.0);
+        let workers = ports::workers(cpus).map_err(StartError::Bells)?;
+        let switch = Switch::start(Options {
+            workers,
+            max_age: MAX_AGE,
+        })?;
+        let known = plan
+            .ports
+            .iter()
+            .map(|port| (port.mode, port.socket.clone()))
+            .collect();
+        let known = Arc::new(Known {
+            dir: plan.dir.clone(),
+            ports: known,
         });
-        let status = StatusView {
+        let mut live = Self {
+            ports: Vec::with_capacity(plan.ports.len()),
+            reporter: Reporter { switch, known },
+        };
+        for (port, listener) in plan.ports.iter().zip(listeners) {
+            let switch = &live.reporter.switch;
+            let name = || port.name.clone();
+            let spec = PortSpec {
+                name: name(),
+                filters: port.filters.clone(),
+            };
+            let id = switch.add_port(spec).map_err(|error| StartError::Add {
+                name: name(),
+                error,
+            })?;
+            let side = listener.map_or_else(|| Side::Client(port.socket.clone()), Side::Server);
+            let spawned = Port::spawn(switch.clone(), id, &port.name, side);
+            live.ports.push(spawned.map_err(|error| StartError::Spawn {
+                name: name(),
+                error,
+            })?);
+        }
+        Ok(live)
+    }
+
+    pub(crate) fn reporter(&self) -> Reporter {
+        self.reporter.clone()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.ports.clear();
+        self.reporter.switch.stop();
+    }
+}
+
+impl Reporter {
+    pub(crate) fn status(&self) -> StatusView {
+        let status = self.switch.status();
+        StatusView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            dir: plan.dir.clone(),
-            uptime_seconds: 0,
-            ports: ports.collect(),
-            workers: Vec::new(),
-        };
-        Ok(Self {
-            status,
-            started: Instant::now(),
-            _listeners: listeners,
-        })
-    }
-
-    pub(crate) fn status(&self) -> StatusView {
-        StatusView {
-            uptime_seconds: self.started.elapsed().as_secs(),
-            ..self.status.clone()
+            dir: self.known.dir.clone(),
+            uptime_seconds: status.uptime_seconds,
+            ports: status
+                .ports
+                .into_iter()
+                .zip(&self.known.ports)
+                .map(port_view)
+                .collect(),
+            workers: status.workers.into_iter().map(worker_view).collect(),
         }
     }
+}
 
-    pub(crate) fn stop(&self) {}
+fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView {
+    let PortStatus {
+        name,
+        is_connected,
+        is_up,
+        last_fault,
+        worker,
+        queue,
+        totals,
+    } = port;
+    let filters = queue.filters.into_iter().map(|filter| FilterView {
+        mac: filter.mac,
+        vlan: filter.vlan,
+        is_learned: filter.id.is_none(),
+    });
+    PortView {
+        name,
+        mode: *mode,
+        socket: socket.clone(),
+        is_connected,
+        is_up,
+        last_close: last_fault,
+        worker,
+        queues: vec![QueueView {
+            id: queue.id,
+            state: queue.state,
+            filters: filters.collect(),
+        }],
+        from_guest: Traffic {
+            frames: totals.from_guest_frames,
+            bytes: totals.from_guest_bytes,
+        },
+        to_guest: Traffic {
+            frames: totals.to_guest_frames,
+            bytes: totals.to_guest_bytes,
+        },
+        bytes_copied: totals.bytes_copied,
+        flooded: totals.flooded,
+        held: totals.held,
+        drops: DropReason::ALL
+            .iter()
+            .map(|reason| (reason.name().to_owned(), totals.drops[*reason as usize]))
+            .collect(),
+    }
+}
+
+fn worker_view(worker: WorkerStatus) -> WorkerView {
+    let WorkerStatus {
+        cpu,
+        rings,
+        turns,
+        empty_turns,
+        sleeps,
+        panics,
+    } = worker;
+    WorkerView {
+        cpu,
+        rings,
+        turns,
+        empty_turns,
+        sleeps,
+        panics,
+    }
 }

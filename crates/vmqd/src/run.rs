@@ -63,15 +63,13 @@ fn serve(plan: &Plan) -> Result<(), RunError> {
         files.extend(file);
     }
 
-    let live = Arc::new(Live::start(plan, listeners)?);
+    let live = Live::start(plan, listeners)?;
     tracing::info!(ports = plan.ports.len(), dir = %plan.dir.display(), "switch started");
     // The switch runs whether or not somebody reads this.
     let _ = announce(plan);
 
-    let status = {
-        let live = live.clone();
-        Arc::new(move || live.status())
-    };
+    let reporter = live.reporter();
+    let status = Arc::new(move || reporter.status());
     let signal = runtime.block_on(async {
         tokio::select! {
             ended = control::serve(control, status) => Err(RunError::Control(ended.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))),
@@ -79,7 +77,6 @@ fn serve(plan: &Plan) -> Result<(), RunError> {
         }
     })?;
     tracing::info!("{signal}: stopping");
-    live.stop();
     Ok(())
 }
 

@@ -84,10 +84,10 @@ fn write(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
 
 /// One row for each queue; what belongs to the port stands in the first.
 fn add_port(table: &mut Table<10>, port: &PortView) {
-    let state = if port.is_up {
-        Cell::styled("up", GOOD)
-    } else {
-        Cell::styled("waiting", DIM)
+    let state = match (port.is_connected, port.is_up) {
+        (_, true) => Cell::styled("up", GOOD),
+        (true, false) => Cell::styled("connected", WARN),
+        (false, false) => Cell::styled("waiting", DIM),
     };
     let [from_frames, from_bytes] = traffic(port.from_guest);
     let [to_frames, to_bytes] = traffic(port.to_guest);
@@ -214,6 +214,7 @@ mod tests {
             name: name.to_owned(),
             mode: Mode::Server,
             socket: format!("/run/vmq/{name}.sock").into(),
+            is_connected: state == "Running",
             is_up: state == "Running",
             last_close: None,
             worker: Some(0),

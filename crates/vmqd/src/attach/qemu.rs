@@ -31,7 +31,7 @@ pub(super) fn render(attachment: &Attachment) -> String {
         "# {roles}. disk.qcow2 stands for your disk.\n\
          {hint}\
          qemu-system-{arch} \\\n  \
-           -machine {machine} -accel kvm -accel tcg -cpu max -m {mib}M \\\n  \
+           -machine {machine} -accel kvm -accel tcg -m {mib}M \\\n  \
            -object memory-backend-memfd,id=mem0,size={mib}M,share=on \\\n  \
            -numa node,memdev=mem0 \\\n  \
            -chardev {chardev} \\\n  \
@@ -58,7 +58,7 @@ mod tests {
 # To let the machine outlive a restart of the switch, add to -chardev: ,reconnect=1
 # (from QEMU 9.2 on: ,reconnect-ms=1000).
 qemu-system-x86_64 \\
-  -machine q35 -accel kvm -accel tcg -cpu max -m 512M \\
+  -machine q35 -accel kvm -accel tcg -m 512M \\
   -object memory-backend-memfd,id=mem0,size=512M,share=on \\
   -numa node,memdev=mem0 \\
   -chardev socket,id=vmq0,path=/run/vmq/p0.sock \\

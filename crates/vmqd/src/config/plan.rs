@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use switch::MAX_PORTS;
 use toml::Spanned;
 use vmq::Filter;
 
@@ -14,9 +15,6 @@ use crate::directory;
 
 /// Stem of the control socket, and therefore no name for a port.
 pub(crate) const CONTROL_SOCKET: &str = "vmq";
-
-/// The most ports of one switch.
-pub(crate) const MAX_PORTS: usize = 1024;
 
 /// A switch as it is to be started.
 #[derive(Debug)]

@@ -26,7 +26,9 @@ pub(crate) struct PortView {
     pub(crate) name: String,
     pub(crate) mode: Mode,
     pub(crate) socket: PathBuf,
-    /// A frontend is attached and its rings run.
+    /// A frontend is at the socket.
+    pub(crate) is_connected: bool,
+    /// Both of the guest's rings run.
     pub(crate) is_up: bool,
     /// Why the switch ended the last connection, if it did.
     pub(crate) last_close: Option<String>,
