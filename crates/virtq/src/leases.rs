@@ -182,3 +182,79 @@ fn position(place: u16) -> (usize, u32) {
 fn ones(n: u32) -> u64 {
     u64::MAX >> (64 - n)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_lease_holds_nobody_up() {
+        let mut leases = Leases::new(0);
+        let empty = leases.lease(0);
+        let lease = leases.lease(1);
+        assert_eq!(leases.complete(lease), Some(1));
+        assert_eq!(leases.complete(empty), None);
+    }
+
+    #[test]
+    fn what_is_no_waiting_lease_is_refused() {
+        let mut leases = Leases::new(0);
+        let [first, second] = [leases.lease(1), leases.lease(2)];
+        assert_eq!(leases.complete(second), Some(0));
+        assert_eq!(leases.complete(second), None, "complete already");
+        assert_eq!(
+            leases.complete(Lease { start: 0, count: 4 }),
+            None,
+            "beyond what is leased"
+        );
+        assert_eq!(leases.complete(first), Some(3));
+        assert_eq!(leases.complete(first), None, "published already");
+        assert_eq!(leases.complete(Lease::from(u64::MAX)), None);
+    }
+
+    #[test]
+    fn a_lease_never_overlaps_the_oldest_that_is_outstanding() {
+        let mut leases = Leases::new(9);
+        let whole = leases.lease(u16::MAX);
+        assert_eq!(whole.count(), MAX_SIZE);
+        assert_eq!(leases.lease(1).count(), 0);
+        assert_eq!(leases.complete(whole), Some(MAX_SIZE));
+        assert_eq!(
+            leases.lease(1),
+            Lease {
+                start: 9 + MAX_SIZE,
+                count: 1
+            }
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_longest_complete_prefix_is_published(
+            start in any::<u16>(),
+            counts in vec(1_u16..200, 1..20),
+            order in vec(any::<prop::sample::Index>(), 20),
+        ) {
+            let mut leases = Leases::new(start);
+            // Twice, so that marks left over from the first time would be seen.
+            for _ in 0..2 {
+                let from = leases.published();
+                let all: Vec<_> = counts.iter().map(|&count| leases.lease(count)).collect();
+                let mut open = all.clone();
+                for pick in &order[..counts.len()] {
+                    let before = leases.published();
+                    let gained = leases.complete(open.swap_remove(pick.index(open.len())));
+                    let complete = all.iter().take_while(|lease| !open.contains(lease));
+                    let prefix: u16 = complete.map(|lease| lease.count).sum();
+                    prop_assert_eq!(leases.published(), from.wrapping_add(prefix));
+                    prop_assert_eq!(gained, Some(prefix - before.wrapping_sub(from)));
+                }
+                prop_assert_eq!(leases.outstanding(), 0);
+                prop_assert_eq!(leases.complete, [0; WORDS], "no mark outlives its lease");
+            }
+        }
+    }
+}
