@@ -10,8 +10,10 @@
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 
+use crate::copy;
 use crate::mapping::Mapping;
 
 /// An unsigned word that rings are made of: `u16`, `u32` or `u64`.
@@ -148,7 +150,7 @@ mod sealed {
     use std::ptr::NonNull;
     use std::sync::atomic::Ordering;
 
-    /// Atomic access to a word somewhere in mapped memory.
+    /// Access to a word somewhere in mapped memory.
     pub trait Atomic: Sized {
         const ZERO: Self;
 
@@ -159,31 +161,127 @@ mod sealed {
         /// # Safety
         /// `word` must be aligned and mapped.
         unsafe fn store(word: NonNull<Self>, value: Self, order: Ordering);
+
+        /// One that may lie anywhere.
+        ///
+        /// # Safety
+        /// As many bytes as a word has must be mapped at `from`.
+        unsafe fn load_loose(from: *const u8) -> Self;
     }
 }
 
 macro_rules! word {
-    ($int:ty, $atomic:ident) => {
+    ($int:ty, $atomic:ident, $load_loose:path) => {
         impl Word for $int {}
 
         impl sealed::Atomic for $int {
             const ZERO: Self = 0;
 
             #[inline]
-            unsafe fn load(word: NonNull<Self>, order: std::sync::atomic::Ordering) -> Self {
+            unsafe fn load(word: NonNull<Self>, order: Ordering) -> Self {
                 // SAFETY: aligned and mapped, says the caller; everybody else accesses it atomically or from outside.
-                unsafe { std::sync::atomic::$atomic::from_ptr(word.as_ptr()) }.load(order)
+                unsafe { $atomic::from_ptr(word.as_ptr()) }.load(order)
             }
 
             #[inline]
-            unsafe fn store(word: NonNull<Self>, value: Self, order: std::sync::atomic::Ordering) {
+            unsafe fn store(word: NonNull<Self>, value: Self, order: Ordering) {
                 // SAFETY: aligned and mapped, says the caller; everybody else accesses it atomically or from outside.
-                unsafe { std::sync::atomic::$atomic::from_ptr(word.as_ptr()) }.store(value, order);
+                unsafe { $atomic::from_ptr(word.as_ptr()) }.store(value, order);
+            }
+
+            #[inline]
+            unsafe fn load_loose(from: *const u8) -> Self {
+                // SAFETY: the caller's.
+                unsafe { $load_loose(from) }
             }
         }
     };
 }
 
-word!(u16, AtomicU16);
-word!(u32, AtomicU32);
-word!(u64, AtomicU64);
+word!(u16, AtomicU16, copy::load_16);
+word!(u32, AtomicU32, copy::load_32);
+word!(u64, AtomicU64, copy::load_64);
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_written_is_read_by_whoever_sees_the_same_memory() {
+        let mapping = Mapping::anonymous(64).unwrap();
+        let array = Array::<u32>::new(&mapping, 8, 4, 0).unwrap();
+        let view = array.clone();
+        array.write(0, 1);
+        array.store_release(3, 0xdead_beef);
+        assert_eq!((view.read(0), view.load_acquire(3)), (1, 0xdead_beef));
+        let window = mapping.window(8, 16).unwrap();
+        assert_eq!(window.read_word::<u32>(12), Some(0xdead_beef));
+        assert_eq!(mapping.window(24, 4).unwrap().read_word::<u32>(0), Some(0));
+    }
+
+    #[test]
+    fn an_index_beyond_the_array_reaches_no_memory() {
+        let mapping = Mapping::anonymous(64).unwrap();
+        mapping.window(0, 64).unwrap().write(&[0xff; 64]);
+        let array = Array::<u16>::new(&mapping, 0, 4, 0).unwrap();
+        // A caller who gets here has broken its word: told in debug builds, harmless in others.
+        for index in [4, usize::MAX] {
+            let read = catch_unwind(AssertUnwindSafe(|| array.read(index)));
+            let written = catch_unwind(AssertUnwindSafe(|| array.write(index, 1)));
+            if cfg!(debug_assertions) {
+                assert!(read.is_err() && written.is_err());
+            } else {
+                assert!(read.is_ok_and(|word| word == 0) && written.is_ok());
+            }
+        }
+        assert_eq!(mapping.window(8, 8).unwrap().read_word(0), Some(u64::MAX));
+    }
+
+    #[test]
+    fn an_array_lies_inside_its_mapping() {
+        let mapping = Mapping::anonymous(64).unwrap();
+        let place = |offset, count| Array::<u64>::new(&mapping, offset, count, 0x1000);
+        assert_eq!(place(0, 8).unwrap().count(), 8);
+        assert_eq!(place(64, 0).unwrap().count(), 0);
+        for (offset, count) in [
+            (0, 9),
+            (8, 8),
+            (64, 1),
+            (u64::MAX - 7, 1),
+            (0, usize::MAX),
+            (0, usize::MAX / 8 + 1),
+            (0, 1 << 61),
+        ] {
+            let outside = ArrayError::Outside {
+                address: 0x1000,
+                count,
+                word: 8,
+            };
+            assert_eq!(place(offset, count).unwrap_err(), outside);
+        }
+    }
+
+    #[test]
+    fn words_lie_at_multiples_of_their_size() {
+        let mapping = Mapping::anonymous(64).unwrap();
+        assert!(Array::<u16>::new(&mapping, 6, 1, 0).is_ok());
+        assert!(Array::<u32>::new(&mapping, 4, 1, 0).is_ok());
+        let odd = ArrayError::Misaligned {
+            address: 0x1004,
+            word: 8,
+        };
+        assert_eq!(Array::<u64>::new(&mapping, 4, 1, 0x1004).unwrap_err(), odd);
+        assert!(Array::<u16>::new(&mapping, 7, 1, 0).is_err());
+    }
+
+    #[test]
+    fn an_array_keeps_its_memory_mapped() {
+        let mapping = Mapping::anonymous(4096).unwrap();
+        let array = Array::<u16>::new(&mapping, 0, 1, 0).unwrap();
+        drop(mapping);
+        array.write(0, 7);
+        assert_eq!(array.read(0), 7);
+    }
+}

@@ -51,8 +51,10 @@ impl Handle {
         }
     }
 
-    fn new(slot: usize, generation: u64) -> Option<Handle> {
+    /// Generations start at 1.
+    fn new(slot: usize, generation: u64) -> Handle {
         Self::from_bits(generation << SLOT_BITS | slot as u64)
+            .expect("a generation is not 0 and fits its bits")
     }
 
     #[inline]
@@ -126,9 +128,7 @@ impl BlockRegistry {
                 self.slots.push(None);
                 self.slots.len() - 1
             });
-            let Some(handle) = Handle::new(slot, generation) else {
-                continue;
-            };
+            let handle = Handle::new(slot, generation);
             self.slots[slot] = Some(Block {
                 handle,
                 mapping: mapping.clone(),
@@ -263,3 +263,6 @@ fn take_generations(count: u64) -> Option<std::ops::Range<u64>> {
     let first = NEXT.fetch_update(Relaxed, Relaxed, enough).ok()?;
     Some(first..first + count)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,9 @@
 //! The bytes of a window change while we copy them: the guest's processors write them, and so may another worker. A plain
 //! `memcpy` of Rust's is a data race then, hence undefined behaviour: the optimiser may assume that bytes which it reads
 //! twice are the same twice, and may read them again whenever it likes. So it must not see these reads and writes at all. An
-//! `asm!` block is opaque to it: all that it knows is that the block may read and write memory, which it does once, byte by
-//! byte in some order, with whatever values are there at that moment. The bytes live outside the Rust program's own memory,
+//! `asm!` block is opaque to it: all that it knows is that the block may read and write memory, which it does byte by
+//! byte in some order, with whatever values are there at that moment. (Where two moves overlap, a byte is read twice; what
+//! arrives is what one of them saw, and only that is ever looked at.) The bytes live outside the Rust program's own memory,
 //! so nothing else is claimed about them, and what arrives on our side are ordinary bytes that nobody else writes. On
 //! architectures without a copy of their own, volatile accesses give the same: each happens once and is not looked into.
 //!
@@ -27,7 +28,8 @@ mod native;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod portable;
 
-pub(crate) use native::{bytes, prefetch_line, prefetch_line_for_write};
+pub(crate) use native::{bytes, load_16, load_32, load_64};
+use native::{prefetch_line, prefetch_line_for_write};
 
 use crate::window::Window;
 
@@ -46,16 +48,27 @@ pub fn copy(src: Window<'_>, dst: Window<'_>, len: usize) -> usize {
 
 #[inline]
 pub(crate) fn prefetch(from: *const u8, len: usize) {
-    for at in (0..len.min(PREFETCH)).step_by(LINE) {
-        prefetch_line(from.wrapping_add(at));
-    }
+    lines(from, len).for_each(prefetch_line);
 }
 
 #[inline]
 pub(crate) fn prefetch_write(from: *const u8, len: usize) {
-    for at in (0..len.min(PREFETCH)).step_by(LINE) {
-        prefetch_line_for_write(from.wrapping_add(at));
-    }
+    lines(from, len).for_each(prefetch_line_for_write);
+}
+
+/// The cache lines that the first of `len` bytes are in.
+#[inline]
+fn lines(from: *const u8, len: usize) -> impl Iterator<Item = *const u8> {
+    let into_line = from.addr() % LINE;
+    let line = from.wrapping_sub(into_line);
+    let bytes = if len == 0 {
+        0
+    } else {
+        into_line + len.min(PREFETCH)
+    };
+    (0..bytes)
+        .step_by(LINE)
+        .map(move |at| line.wrapping_add(at))
 }
 
 #[cfg(test)]

@@ -112,8 +112,17 @@ pub struct Piece {
 }
 
 /// All regions of one frontend.
+///
+/// # How an address is looked up
+///
+/// By binary search among the first addresses, which lie together in one cache line for up to eight regions. Its steps are
+/// conditional moves, so a guest whose buffers are spread over its regions costs no mispredicted branches. A scan is faster
+/// with a single region only, and a remembered region only while the guest stays in it; both take more than twice as long
+/// when buffers alternate between two.
 pub struct GuestMemory {
-    /// By guest address.
+    /// First guest address of each region, ascending.
+    starts: Box<[u64]>,
+    /// Of the same regions, in the same order.
     spans: Box<[Span]>,
     /// Of all spans, one behind the other.
     handles: Box<[Handle]>,
@@ -165,6 +174,7 @@ impl GuestMemory {
         }
         refuse_overlap(&regions)?;
         Ok(GuestMemory {
+            starts: regions.iter().map(|region| region.gpa).collect(),
             spans: spans.into(),
             handles: handles.into(),
             regions: regions.into(),
@@ -273,9 +283,9 @@ impl GuestMemory {
     /// The region that `gpa` is in.
     #[inline]
     fn span(&self, gpa: u64) -> Option<&Span> {
-        self.spans
-            .iter()
-            .find(|span| gpa.wrapping_sub(span.gpa) < span.len)
+        let above = self.starts.partition_point(|start| *start <= gpa);
+        let span = self.spans.get(above.checked_sub(1)?)?;
+        (gpa - span.gpa < span.len).then_some(span)
     }
 }
 
@@ -330,3 +340,6 @@ fn refuse_overlap(regions: &[Region]) -> Result<(), RegionError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

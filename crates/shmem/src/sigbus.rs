@@ -46,6 +46,8 @@ impl Watch {
 
     #[inline]
     pub(crate) fn is_lost(&self) -> bool {
+        // Not looked at before the bytes that the caller has read already: if those were our zeros, this must say so.
+        fence(Acquire);
         self.slot.lost.load(Relaxed)
     }
 

@@ -94,3 +94,42 @@ fn overlapping_ranges_are_harmless_outside_the_overlap() {
         }
     }
 }
+
+#[test]
+fn words_are_read_wherever_they_lie() {
+    let bytes: Vec<u8> = (1..=16).collect();
+    for at in 0..8 {
+        let from = bytes[at..].as_ptr();
+        let two = u16::from_ne_bytes(bytes[at..at + 2].try_into().unwrap());
+        let four = u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap());
+        let eight = u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap());
+        // SAFETY: eight bytes are there from any of these places on.
+        unsafe {
+            assert_eq!((native::load_16(from), portable::load_16(from)), (two, two));
+            assert_eq!(
+                (native::load_32(from), portable::load_32(from)),
+                (four, four)
+            );
+            assert_eq!(
+                (native::load_64(from), portable::load_64(from)),
+                (eight, eight)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_prefetch_asks_for_the_lines_of_the_first_bytes_and_no_others() {
+    let asked = |at: usize, len: usize| -> Vec<usize> {
+        super::lines(std::ptr::without_provenance(at), len)
+            .map(<*const u8>::addr)
+            .collect()
+    };
+    assert!(asked(4096, 0).is_empty());
+    assert!(asked(4107, 0).is_empty());
+    assert_eq!(asked(4096, 1), [4096]);
+    assert_eq!(asked(4096, 64), [4096]);
+    assert_eq!(asked(4159, 2), [4096, 4160]);
+    assert_eq!(asked(4096, 65_536), [4096, 4160]);
+    assert_eq!(asked(4108, 65_536), [4096, 4160, 4224]);
+}

@@ -37,6 +37,48 @@ pub(crate) fn prefetch_line_for_write(line: *const u8) {
     unsafe { asm!("prefetchw [{}]", in(reg) line, options(nostack, preserves_flags, readonly)) };
 }
 
+/// Reads a word that may lie anywhere, once.
+///
+/// # Safety
+/// Two bytes must be readable at `src`.
+#[inline]
+pub(crate) unsafe fn load_16(src: *const u8) -> u16 {
+    let word: u16;
+    // SAFETY: the caller's.
+    unsafe {
+        asm!("mov {:x}, word ptr [{}]", out(reg) word, in(reg) src, options(nostack, preserves_flags, readonly))
+    };
+    word
+}
+
+/// Reads a word that may lie anywhere, once.
+///
+/// # Safety
+/// Four bytes must be readable at `src`.
+#[inline]
+pub(crate) unsafe fn load_32(src: *const u8) -> u32 {
+    let word: u32;
+    // SAFETY: the caller's.
+    unsafe {
+        asm!("mov {:e}, dword ptr [{}]", out(reg) word, in(reg) src, options(nostack, preserves_flags, readonly))
+    };
+    word
+}
+
+/// Reads a word that may lie anywhere, once.
+///
+/// # Safety
+/// Eight bytes must be readable at `src`.
+#[inline]
+pub(crate) unsafe fn load_64(src: *const u8) -> u64 {
+    let word: u64;
+    // SAFETY: the caller's.
+    unsafe {
+        asm!("mov {}, qword ptr [{}]", out(reg) word, in(reg) src, options(nostack, preserves_flags, readonly))
+    };
+    word
+}
+
 /// The first byte, the middle one and the last: of one, two or three.
 #[inline]
 unsafe fn up_to_3(src: *const u8, dst: *mut u8, len: usize) {
