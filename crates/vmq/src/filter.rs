@@ -256,6 +256,7 @@ mod tests {
         };
         assert_eq!(accepts(VlanTest::UntaggedOrZero), [true, false, false]);
         assert_eq!(accepts(VlanTest::Id(VlanId(7))), [false, true, false]);
+        assert_eq!(accepts(VlanTest::Id(VlanId(0))), [false, false, false]);
         assert_eq!(accepts(VlanTest::Any), [true, true, true]);
         assert!(!FILTERS[0].accepts(VlanId::UNTAGGED, Mac([0, 0, 0, 0, 0, 1])));
     }

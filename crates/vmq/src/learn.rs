@@ -283,6 +283,21 @@ mod tests {
     }
 
     #[test]
+    fn marks_do_not_pile_up_while_addresses_come_and_go() {
+        let mut learned = LearnedFilters::new();
+        for number in 0..1000 {
+            learned.insert(key(number), QueueId(1), Tick(number as u32));
+            assert_eq!(learned.remove(key(number)), Some(QueueId(1)));
+            learned.insert(key(number + 1), QueueId(1), Tick(number as u32));
+            assert_eq!(
+                learned.expire(Tick(number as u32 + 9), Span(9)),
+                [QueueId(1)]
+            );
+        }
+        assert_eq!((learned.len(), learned.marks().len()), (0, FIRST_MARKS));
+    }
+
+    #[test]
     fn a_mark_does_not_go_back() {
         let slot = AtomicU32::new(0);
         for (tick, expected) in [(5, 5), (3, 5), (5, 5), (6, 6)] {

@@ -9,7 +9,7 @@ use vmq::{
 };
 
 /// Queue ids that tests ask about; some never exist.
-pub(crate) const LISTED: u16 = 5;
+pub(crate) const LISTED: u16 = 4;
 
 /// VLAN ids that occur; the last one cannot be in a tag.
 pub(crate) const VLANS: [VlanId; 4] = [VlanId(0), VlanId(5), VlanId(4095), VlanId(4096)];
@@ -243,14 +243,14 @@ impl Model {
     pub(crate) fn age(&mut self, now: Tick) -> usize {
         let before = self.learned.len();
         self.learned
-            .retain(|station| now.0 - station.seen.0 < self.capabilities.max_age.0);
+            .retain(|station| now.since(station.seen) < self.capabilities.max_age);
         before - self.learned.len()
     }
 
     pub(crate) fn next_expiry(&self) -> Option<Tick> {
         self.learned
             .iter()
-            .map(|station| Tick(station.seen.0 + self.capabilities.max_age.0))
+            .map(|station| station.seen.after(self.capabilities.max_age))
             .min()
     }
 

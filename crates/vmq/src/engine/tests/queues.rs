@@ -179,11 +179,18 @@ fn q13_a_change_that_makes_no_sense_changes_nothing() {
         queue_name: Some("new".into()),
         processor_affinity: Some(Affinity::default()),
     };
-    assert_eq!(
-        engine.change_queue(queue, nowhere),
-        Err(NdisStatus::INVALID_PARAMETER)
-    );
-    assert_eq!(engine.queue(queue).unwrap().queue_name, "q");
+    let endless = QueueChange {
+        queue_name: Some("x".repeat(257)),
+        processor_affinity: Some(Affinity { group: 9, mask: 9 }),
+    };
+    for change in [nowhere, endless] {
+        assert_eq!(
+            engine.change_queue(queue, change),
+            Err(NdisStatus::INVALID_PARAMETER)
+        );
+        let info = engine.queue(queue).unwrap();
+        assert_eq!((info.queue_name, info.processor_affinity.group), ("q", 0));
+    }
     let unchanged = QueueChange::default();
     assert_eq!(
         engine.change_queue(QueueId::DEFAULT, unchanged.clone()),
