@@ -4,6 +4,8 @@
 
 /// Bytes of the header with VIRTIO_F_VERSION_1.
 pub const NET_HEADER: usize = 12;
+/// Where `num_buffers` lies in it.
+pub const NUM_BUFFERS_AT: usize = 10;
 
 /// In `flags`: the checksum from `csum_start` on is still to be made.
 pub const F_NEEDS_CSUM: u8 = 1;
@@ -68,7 +70,7 @@ impl NetHeader {
             gso_size: word(4),
             csum_start: word(6),
             csum_offset: word(8),
-            num_buffers: word(10),
+            num_buffers: word(NUM_BUFFERS_AT),
         }
     }
 }

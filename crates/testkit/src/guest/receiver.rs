@@ -10,8 +10,10 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use shmem::{Array, Window};
+
 use super::{Events, GuestOptions, Ram, guard};
-use crate::net_header::{NET_HEADER, NetHeader};
+use crate::net_header::{NET_HEADER, NUM_BUFFERS_AT, NetHeader};
 use crate::ring::{Buf, DriverRing, Used};
 
 /// From the beginning of a buffer that is not mergeable to its second descriptor.
@@ -31,6 +33,8 @@ pub struct Receiver {
     buffers: u16,
     /// By token: the buffer's number.
     buffer_of: Box<[u16]>,
+    /// All buffers as words: one of them is read without looking its window up.
+    words: Array<u16>,
 }
 
 /// What [`Receiver::drain`] went through.
@@ -62,16 +66,19 @@ impl Receiver {
     ) -> io::Result<Receiver> {
         ring.disarm_call();
         let size = usize::from(ring.size());
+        let stride = stride(buffer_size, mergeable);
+        let words = ram.memory().array_at_gpa(gpa, size * stride as usize / 2);
         let mut receiver = Receiver {
             ring,
             events: Events::new()?,
             ram,
             gpa,
-            stride: stride(buffer_size, mergeable),
+            stride,
             buffer_size,
             mergeable,
             buffers: 0,
             buffer_of: vec![0; size].into(),
+            words: words.expect("the buffers lie in guest memory"),
         };
         while receiver.ring.free() > 0 && receiver.post(receiver.buffers) {
             receiver
@@ -129,11 +136,11 @@ impl Receiver {
                 self.flush();
                 break;
             };
-            let header = self.header(first);
+            let count = self.num_buffers(first);
             let mut taken = first;
-            for piece in 0..header.num_buffers {
+            for piece in 0..count {
                 if piece > 0 {
-                    taken = self.next_piece(piece, header.num_buffers);
+                    taken = self.next_piece(piece, count);
                 }
                 drained.bytes += u64::from(self.piece(taken, piece).1);
                 self.repost(taken);
@@ -224,28 +231,44 @@ impl Receiver {
         }
     }
 
+    /// The header in front of a frame.
     fn header(&self, first: Used) -> NetHeader {
-        assert!(
-            first.written >= NET_HEADER as u32,
-            "the device wrote {} bytes, less than a header (virtio 1.2, 5.1.6.4)",
-            first.written
-        );
+        self.expect_header(first);
         let mut bytes = [0; NET_HEADER];
         self.ram
             .window(self.start(first), NET_HEADER as u32)
             .read(&mut bytes);
         let header = NetHeader::from_bytes(bytes);
-        let allowed = if self.mergeable {
-            1..=self.ring.size()
-        } else {
-            1..=1
-        };
-        assert!(
-            allowed.contains(&header.num_buffers),
-            "the device says the frame lies in {} buffers (virtio 1.2, 5.1.6.4.1)",
-            header.num_buffers
-        );
+        self.judge(header.num_buffers);
         header
+    }
+
+    /// Of the header in front of a frame, only over how many buffers the frame goes.
+    #[inline]
+    fn num_buffers(&self, first: Used) -> u16 {
+        self.expect_header(first);
+        let at = (self.start(first) - self.gpa) as usize + NUM_BUFFERS_AT;
+        let num_buffers = u16::from_le(self.words.read(at / 2));
+        self.judge(num_buffers);
+        num_buffers
+    }
+
+    #[inline]
+    fn expect_header(&self, first: Used) {
+        assert!(
+            first.written >= NET_HEADER as u32,
+            "the device wrote {} bytes, less than a header (virtio 1.2, 5.1.6.4)",
+            first.written
+        );
+    }
+
+    #[inline]
+    fn judge(&self, num_buffers: u16) {
+        let most = if self.mergeable { self.ring.size() } else { 1 };
+        assert!(
+            (1..=most).contains(&num_buffers),
+            "the device says the frame lies in {num_buffers} buffers (virtio 1.2, 5.1.6.4.1)"
+        );
     }
 
     #[inline]
@@ -277,7 +300,7 @@ impl Receiver {
         self.gpa + u64::from(self.buffer_of[usize::from(used.token)]) * u64::from(self.stride)
     }
 
-    fn guards(&self, buffer: u16) -> Vec<shmem::Window<'_>> {
+    fn guards(&self, buffer: u16) -> Vec<Window<'_>> {
         let gpa = self.gpa + u64::from(buffer) * u64::from(self.stride);
         let mut guards = Vec::with_capacity(2);
         let mut end = self.buffer_size;

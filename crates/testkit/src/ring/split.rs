@@ -73,15 +73,19 @@ pub struct DriverRing {
 
     /// Chain of free descriptors through `links`, and of each chain in flight.
     links: Box<[u16]>,
-    first_free: u16,
-    free: u16,
     /// By head: the chain that is in flight there.
     chains: Box<[Chain]>,
-    in_flight: u16,
-    avail_idx: u16,
-    published: u16,
-    kicked: u16,
-    next_used: u16,
+
+    // Full words, although 16 bits would do: what is stored as half a word and read back as a whole one, as compilers like to
+    // do, waits for the store to leave the processor's buffer. That doubled the cost of a frame.
+    first_free: u32,
+    free: u32,
+    /// Chains ever added, published, published when a kick was last thought of, and taken back. The ring's indices are their
+    /// lower halves.
+    added: u32,
+    published: u32,
+    kicked: u32,
+    taken: u32,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -151,14 +155,13 @@ impl DriverRing {
             size,
             event_idx,
             links: (1..=size).collect(),
-            first_free: 0,
-            free: size,
             chains: vec![Chain::default(); count].into(),
-            in_flight: 0,
-            avail_idx: 0,
+            first_free: 0,
+            free: size.into(),
+            added: 0,
             published: 0,
             kicked: 0,
-            next_used: 0,
+            taken: 0,
         };
         for index in 0..ring.avail.count() {
             ring.avail.write(index, 0);
@@ -179,45 +182,41 @@ impl DriverRing {
         );
         let indirect = self.indirect.is_some() && (2..=INDIRECT_CAPACITY).contains(&count);
         let needed = if indirect { 1 } else { count as u16 };
-        if self.free < needed {
+        if self.free < u32::from(needed) {
             return None;
         }
-        let head = self.first_free;
+        let head = self.first_free as u16;
         let last = if indirect {
             self.fill_indirect(head, readable, writable)
         } else {
             self.fill(readable, writable)
         };
-        self.first_free = self.links[usize::from(last)];
-        self.free -= needed;
-        self.in_flight += 1;
+        self.first_free = self.links[usize::from(last)].into();
+        self.free -= u32::from(needed);
         self.chains[usize::from(head)] = Chain {
             descriptors: needed,
             last,
             writable_bytes: writable.iter().map(|buf| buf.len).sum(),
         };
-        self.avail.write(
-            RING + usize::from(self.avail_idx & (self.size - 1)),
-            head.to_le(),
-        );
-        self.avail_idx = self.avail_idx.wrapping_add(1);
+        self.avail.write(RING + self.slot(self.added), head.to_le());
+        self.added = self.added.wrapping_add(1);
         Some(head)
     }
 
     /// See [`super::DriverRing::publish`].
     #[inline]
     pub fn publish(&mut self) {
-        if self.published != self.avail_idx {
+        if self.published != self.added {
             // Release: the device that sees the index sees the chains (virtio 1.2, 2.7.13.3).
-            self.avail.store_release(IDX, self.avail_idx.to_le());
-            self.published = self.avail_idx;
+            self.avail.store_release(IDX, (self.added as u16).to_le());
+            self.published = self.added;
         }
     }
 
     /// See [`super::DriverRing::unpublished`].
     #[inline]
     pub fn unpublished(&self) -> u16 {
-        self.avail_idx.wrapping_sub(self.published)
+        self.added.wrapping_sub(self.published) as u16
     }
 
     /// See [`super::DriverRing::poll_used`].
@@ -226,7 +225,7 @@ impl DriverRing {
         if self.used() == 0 {
             return None;
         }
-        let slot = 2 * usize::from(self.next_used & (self.size - 1));
+        let slot = 2 * self.slot(self.taken);
         let id = u32::from_le(self.used_elements.read(slot));
         let written = u32::from_le(self.used_elements.read(slot + 1));
         let chain = usize::try_from(id)
@@ -245,11 +244,10 @@ impl DriverRing {
             "the device says it wrote {written} bytes into chain {id}, which has room for {writable_bytes} (virtio 1.2, 2.7.8.2)"
         );
         let head = id as u16;
-        self.links[usize::from(last)] = self.first_free;
-        self.first_free = head;
-        self.free += descriptors;
-        self.in_flight -= 1;
-        self.next_used = self.next_used.wrapping_add(1);
+        self.links[usize::from(last)] = self.first_free as u16;
+        self.first_free = head.into();
+        self.free += u32::from(descriptors);
+        self.taken = self.taken.wrapping_add(1);
         Some(Used {
             token: head,
             written,
@@ -260,10 +258,10 @@ impl DriverRing {
     #[inline]
     pub fn used(&self) -> u16 {
         // Acquire: who sees the index sees the elements and what was written into the buffers.
-        let waiting = u16::from_le(self.used.load_acquire(IDX)).wrapping_sub(self.next_used);
-        let seen = self.in_flight - self.unpublished();
+        let waiting = self.used_idx().wrapping_sub(self.taken as u16);
+        let seen = self.published.wrapping_sub(self.taken);
         assert!(
-            waiting <= seen,
+            u32::from(waiting) <= seen,
             "the device used {waiting} chains, but only {seen} are available (virtio 1.2, 2.7.8)"
         );
         waiting
@@ -281,7 +279,8 @@ impl DriverRing {
         fence(Ordering::SeqCst);
         if self.event_idx {
             let event = u16::from_le(self.used.read(RING + 4 * usize::from(self.size)));
-            self.published.wrapping_sub(event).wrapping_sub(1) < fresh
+            let since = (self.published as u16).wrapping_sub(event).wrapping_sub(1);
+            u32::from(since) < fresh
         } else {
             u16::from_le(self.used.read(FLAGS)) & NO_KICK == 0
         }
@@ -291,7 +290,7 @@ impl DriverRing {
     #[inline]
     pub fn arm_call(&mut self) -> bool {
         if self.event_idx {
-            self.write_used_event(self.next_used);
+            self.write_used_event(self.taken as u16);
         } else {
             self.avail.write(FLAGS, 0);
         }
@@ -304,7 +303,7 @@ impl DriverRing {
     pub fn disarm_call(&mut self) {
         if self.event_idx {
             // Just behind us: as far in the future as an index can say.
-            self.write_used_event(self.next_used.wrapping_sub(1));
+            self.write_used_event(self.taken.wrapping_sub(1) as u16);
         } else {
             self.avail.write(FLAGS, NO_CALL.to_le());
         }
@@ -313,13 +312,13 @@ impl DriverRing {
     /// See [`super::DriverRing::in_flight`].
     #[inline]
     pub fn in_flight(&self) -> u16 {
-        self.in_flight
+        self.added.wrapping_sub(self.taken) as u16
     }
 
     /// See [`super::DriverRing::free`].
     #[inline]
     pub fn free(&self) -> u16 {
-        self.free
+        self.free as u16
     }
 
     /// See [`super::DriverRing::size`].
@@ -334,6 +333,7 @@ impl DriverRing {
     }
 
     /// The used index as the device last left it.
+    #[inline]
     pub fn used_idx(&self) -> u16 {
         u16::from_le(self.used.load_acquire(IDX))
     }
@@ -352,21 +352,21 @@ impl DriverRing {
 
     /// Makes `head` available behind the driver's back, `ahead` places after what is already there.
     pub fn forge_available(&self, ahead: u16, head: u16) {
-        let slot = self.avail_idx.wrapping_add(ahead) & (self.size - 1);
-        self.avail.write(RING + usize::from(slot), head.to_le());
+        let slot = self.slot(self.added.wrapping_add(ahead.into()));
+        self.avail.write(RING + slot, head.to_le());
     }
 
     /// Publishes an available index that is `ahead` of the true one.
     pub fn forge_available_idx(&self, ahead: u16) {
         self.avail
-            .store_release(IDX, self.avail_idx.wrapping_add(ahead).to_le());
+            .store_release(IDX, (self.added as u16).wrapping_add(ahead).to_le());
     }
 
     /// Writes the chain into free descriptors of the table, first to last in the order of the free list. Gives the last.
     #[inline]
     fn fill(&mut self, readable: &[Buf], writable: &[Buf]) -> u16 {
         let count = readable.len() + writable.len();
-        let mut at = self.first_free;
+        let mut at = self.first_free as u16;
         let mut last = at;
         for (position, (buf, write)) in directed(readable, writable).enumerate() {
             let next = self.links[usize::from(at)];
@@ -422,6 +422,12 @@ impl DriverRing {
         };
         write_descriptor(&self.table, usize::from(head), whole);
         head
+    }
+
+    /// Where in a ring the chain with this number has its place.
+    #[inline]
+    fn slot(&self, number: u32) -> usize {
+        number as usize & (usize::from(self.size) - 1)
     }
 
     #[inline]
