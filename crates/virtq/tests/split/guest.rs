@@ -188,11 +188,11 @@ impl Guest {
     }
 }
 
-/// Takes one chain: its head, readable and writable buffers.
-pub(crate) fn take(
-    ring: &mut Ring,
-    guest: &Guest,
-) -> Result<Option<(u16, Vec<Buf>, Vec<Buf>)>, RingError> {
+/// Head, readable and writable buffers.
+pub(crate) type Taken = (u16, Vec<Buf>, Vec<Buf>);
+
+/// Takes one chain.
+pub(crate) fn take(ring: &mut Ring, guest: &Guest) -> Result<Option<Taken>, RingError> {
     let mut chain = Chain::new();
     let taken = ring.next(&guest.memory, &mut chain)?;
     Ok(taken.then(|| {
