@@ -53,6 +53,11 @@ impl Learner {
         self.now = now;
     }
 
+    /// The table has changed: what was asked for before may be unknown again.
+    pub(crate) fn forget(&mut self) {
+        self.asked.fill(None);
+    }
+
     #[cold]
     pub(crate) fn ask(&mut self, queue: QueueId, vlan: VlanId, mac: Mac) {
         if self.left_in_burst == 0 {
@@ -93,6 +98,18 @@ mod tests {
         for tick in [1, 1, 2] {
             learner.start_burst(Tick(tick));
             learner.ask(QueueId(1), VlanId(0), mac(1));
+        }
+        assert_eq!(receiver.try_iter().count(), 2);
+    }
+
+    #[test]
+    fn a_source_is_asked_for_again_after_the_table_has_changed() {
+        let (sender, receiver) = channel();
+        let mut learner = Learner::new(sender);
+        for _ in 0..2 {
+            learner.start_burst(Tick(1));
+            learner.ask(QueueId(1), VlanId(0), mac(1));
+            learner.forget();
         }
         assert_eq!(receiver.try_iter().count(), 2);
     }

@@ -221,6 +221,9 @@ impl Worker {
         for command in self.mailbox.take() {
             match command {
                 Command::Snapshot(snapshot, done) => {
+                    if !Arc::ptr_eq(&self.snapshot.table, &snapshot.table) {
+                        self.bench.learner.forget();
+                    }
                     self.snapshot = snapshot;
                     // Control may have given up waiting; the snapshot is in force either way.
                     let _ = done.send(());

@@ -9,8 +9,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::Shutdown;
+use rustix::net::{RecvFlags, Shutdown, recv};
 use switch::{Fault, PortId, Switch};
+use vhost::vhost_user::message::FrontendReq;
 use vhost::vhost_user::{BackendReqHandler, Error};
 
 use super::session::Session;
@@ -208,8 +209,17 @@ impl Server {
             if let Err(error) = self.wait_for_message(&watched) {
                 break Error::SocketBroken(error);
             }
-            if let Err(error) = requests.handle_request() {
-                break error;
+            let early = early_enable(&watched);
+            match (requests.handle_request(), early) {
+                (Ok(()), _) => {}
+                // The protocol crate has read the message and refused it.
+                (Err(Error::InactiveFeature(_)), Some((index, enable))) => {
+                    let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Err(error) = session.enable_early(index, enable) {
+                        break error;
+                    }
+                }
+                (Err(error), _) => break error,
             }
         };
         self.closing.serving(None);
@@ -260,6 +270,25 @@ impl Server {
             }
         }
     }
+}
+
+/// The ring and the state that the next message names, if it is SET_VRING_ENABLE. QEMU sends that before
+/// SET_FEATURES, when the device is realised; the protocol crate takes the features as not agreed on then
+/// and refuses it, so it is looked at first.
+fn early_enable(stream: &UnixStream) -> Option<(u32, bool)> {
+    const HEADER: usize = 12;
+    let mut message = [0; HEADER + 8];
+    let flags = RecvFlags::PEEK | RecvFlags::WAITALL;
+    let (_, peeked) = recv(stream, &mut message[..HEADER], flags).ok()?;
+    let word =
+        |message: &[u8], at: usize| Some(u32::from_ne_bytes(*message.get(at..)?.first_chunk()?));
+    let request = word(&message, 0)?;
+    let size = word(&message, 8)?;
+    if peeked < HEADER || request != u32::from(FrontendReq::SET_VRING_ENABLE) || size != 8 {
+        return None;
+    }
+    recv(stream, &mut message[..], flags).ok()?;
+    Some((word(&message, HEADER)?, word(&message, HEADER + 4)? != 0))
 }
 
 fn poll_again(fds: &mut [PollFd<'_>]) -> io::Result<()> {

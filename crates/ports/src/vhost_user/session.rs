@@ -12,9 +12,7 @@ use vhost::vhost_user::message::*;
 use vhost::vhost_user::{Error, GpuBackend, Result, VhostUserBackendReqHandlerMut};
 
 use super::eventfd::{Kick, checked};
-use super::features::{
-    MAX_REGIONS, MRG_RXBUF, OFFERED, OFFERED_PROTOCOL, PROTOCOL_FEATURES, VERSION_1,
-};
+use super::features::{MAX_REGIONS, MRG_RXBUF, OFFERED, OFFERED_PROTOCOL, VERSION_1};
 use super::from_guest::FromGuestRing;
 use super::memory::{Memory, Place};
 use super::to_guest::ToGuestRing;
@@ -65,6 +63,19 @@ impl Session {
     pub(super) fn end(&mut self) {
         self.stop_all();
         self.memory.clear(&self.switch);
+    }
+
+    /// SET_VRING_ENABLE before SET_FEATURES. Once features are set without protocol features, enabling is
+    /// refused as a violation.
+    pub(super) fn enable_early(&mut self, index: u32, enable: bool) -> Result<()> {
+        if self.features != 0 {
+            return Err(
+                self.refuse("it enables a virtqueue without having accepted protocol features")
+            );
+        }
+        let (_, vring) = self.vring(index)?;
+        vring.is_enabled = enable;
+        Ok(())
     }
 
     fn refuse(&mut self, reason: impl Into<String>) -> Error {
@@ -339,11 +350,6 @@ impl VhostUserBackendReqHandlerMut for Session {
     }
 
     fn set_vring_enable(&mut self, index: u32, enable: bool) -> Result<()> {
-        if self.features & PROTOCOL_FEATURES == 0 {
-            return Err(
-                self.refuse("it enables a virtqueue without having accepted protocol features")
-            );
-        }
         let (at, vring) = self.vring(index)?;
         vring.is_enabled = enable;
         if !enable {

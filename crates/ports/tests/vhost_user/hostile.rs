@@ -167,9 +167,12 @@ fn a_memory_file_truncated_under_traffic_closes_its_port_and_no_other() {
                     }));
                 });
             } else {
-                let a = &mut neighbours.a;
+                let (a, bench) = (&mut neighbours.a, &bench);
                 scope.spawn(move || {
-                    for which in 0..2_000 {
+                    for which in 0..100_000 {
+                        if which > 2000 && !bench.status(2).is_connected {
+                            break;
+                        }
                         a.guest.send(&frame(own, A, which, 1400));
                         a.guest.flush();
                         a.guest.from_guest.reclaim();

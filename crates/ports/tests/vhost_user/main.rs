@@ -2,4 +2,6 @@
 
 mod bench;
 mod hostile;
+mod lifecycle;
+mod model;
 mod traffic;
