@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::filter::{Filter, FilterInfo, Key, StaticFilters};
 use crate::hash::SeededHash;
+use crate::hit::MAX_FILTERS;
 use crate::id::{FilterId, Ids, QueueId, VlanId};
 use crate::learn::{Learned, LearnedFilters, Reason};
 use crate::mac::Mac;
@@ -15,7 +16,7 @@ use crate::queue::{
 };
 use crate::state::{Request, State};
 use crate::status::NdisStatus;
-use crate::table::{Compiler, MAX_FILTERS, Table};
+use crate::table::{Compiler, Table};
 use crate::tick::{Span, Tick};
 
 /// How much an engine may hold.
@@ -303,7 +304,7 @@ impl Engine {
             }
         }
         for (key, learned) in self.learned.iter() {
-            compiler.add_learned(key, learned.queue, learned.entry);
+            compiler.add_learned(key, learned.queue, learned.mark);
         }
         compiler.finish()
     }

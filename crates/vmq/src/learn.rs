@@ -84,7 +84,7 @@ pub(crate) struct LearnedFilters {
 pub(crate) struct LearnedFilter {
     pub(crate) queue: QueueId,
     /// Index of its mark.
-    pub(crate) entry: u32,
+    pub(crate) mark: u32,
 }
 
 impl LearnedFilters {
@@ -111,26 +111,26 @@ impl LearnedFilters {
 
     /// `key` must not be there yet.
     pub(crate) fn insert(&mut self, key: Key, queue: QueueId, now: Tick) {
-        let entry = self.take_mark();
+        let mark = self.take_mark();
         if self.by_key.is_empty() || now < self.oldest {
             self.oldest = now;
         }
-        self.marks[entry as usize].store(now.0, Ordering::Relaxed);
-        self.by_key.insert(key, LearnedFilter { queue, entry });
+        self.marks[mark as usize].store(now.0, Ordering::Relaxed);
+        self.by_key.insert(key, LearnedFilter { queue, mark });
     }
 
     /// Puts `key` on `queue` and notes that it was seen.
     pub(crate) fn renew(&mut self, key: Key, queue: QueueId, now: Tick) {
         if let Some(learned) = self.by_key.get_mut(&key) {
             learned.queue = queue;
-            mark(&self.marks[learned.entry as usize], now);
+            mark(&self.marks[learned.mark as usize], now);
         }
     }
 
     /// Removes `key`; answers whose it was.
     pub(crate) fn remove(&mut self, key: Key) -> Option<QueueId> {
         let learned = self.by_key.remove(&key)?;
-        self.free_marks.push(learned.entry);
+        self.free_marks.push(learned.mark);
         Some(learned.queue)
     }
 
@@ -143,10 +143,10 @@ impl LearnedFilters {
         let marks = &self.marks;
         let free_marks = &mut self.free_marks;
         self.by_key.retain(|key, learned| {
-            let goes = condemned(*key, learned.queue, read(marks, learned.entry));
+            let goes = condemned(*key, learned.queue, read(marks, learned.mark));
             if goes {
                 owners.push(learned.queue);
-                free_marks.push(learned.entry);
+                free_marks.push(learned.mark);
             }
             !goes
         });
@@ -186,18 +186,18 @@ impl LearnedFilters {
                 id: None,
                 queue: learned.queue,
                 filter: key.filter(),
-                last_seen: Some(read(&self.marks, learned.entry)),
+                last_seen: Some(read(&self.marks, learned.mark)),
             })
     }
 
     fn iter_seen(&self) -> impl Iterator<Item = (Tick, Key)> {
         self.iter()
-            .map(|(key, learned)| (read(&self.marks, learned.entry), key))
+            .map(|(key, learned)| (read(&self.marks, learned.mark), key))
     }
 
     fn take_mark(&mut self) -> u32 {
         match self.free_marks.pop() {
-            Some(entry) => entry,
+            Some(mark) => mark,
             None => self.grow_marks(),
         }
     }
@@ -220,8 +220,8 @@ impl LearnedFilters {
 /// Marks an engine starts with when it learns its first address.
 const FIRST_MARKS: usize = 64;
 
-fn read(marks: &Marks, entry: u32) -> Tick {
-    Tick(marks[entry as usize].load(Ordering::Relaxed))
+fn read(marks: &Marks, mark: u32) -> Tick {
+    Tick(marks[mark as usize].load(Ordering::Relaxed))
 }
 
 #[cfg(test)]
@@ -235,8 +235,8 @@ mod tests {
         Key::exact(VlanId::UNTAGGED, Mac([2, 0, 0, 0, high, low]))
     }
 
-    fn entry_of(learned: &LearnedFilters, key: Key) -> u32 {
-        learned.by_key[&key].entry
+    fn mark_of(learned: &LearnedFilters, key: Key) -> u32 {
+        learned.by_key[&key].mark
     }
 
     #[test]
@@ -246,10 +246,10 @@ mod tests {
             learned.insert(key(number), QueueId(1), Tick(number as u32));
         }
         let smaller = Arc::clone(learned.marks());
-        mark(&smaller[entry_of(&learned, key(7)) as usize], Tick(500));
+        mark(&smaller[mark_of(&learned, key(7)) as usize], Tick(500));
         learned.insert(key(FIRST_MARKS), QueueId(1), Tick(600));
         assert!(!Arc::ptr_eq(&smaller, learned.marks()));
-        let seen = |number| read(learned.marks(), entry_of(&learned, key(number)));
+        let seen = |number| read(learned.marks(), mark_of(&learned, key(number)));
         assert_eq!(
             [seen(0), seen(7), seen(63), seen(64)],
             [Tick(0), Tick(500), Tick(63), Tick(600)]
@@ -262,10 +262,10 @@ mod tests {
         for number in 0..1000 {
             learned.insert(key(number), QueueId(1), Tick(0));
         }
-        let mut entries: Vec<_> = learned.iter().map(|(_, filter)| filter.entry).collect();
-        entries.sort_unstable();
-        entries.dedup();
-        assert_eq!(entries.len(), 1000);
+        let mut marks: Vec<_> = learned.iter().map(|(_, filter)| filter.mark).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        assert_eq!(marks.len(), 1000);
         let size = learned.marks().len();
         learned.remove_where(|key, _, _| key.mac().0[5] % 2 == 0);
         for number in 1000..1500 {

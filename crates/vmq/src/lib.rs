@@ -16,6 +16,24 @@
 //! is the *default queue* that takes what no filter wants. Rules are cited by the names that the project's NDIS reference
 //! gives them (Q1.. queue states, F1.. freeing, T1.. filters).
 //!
+//! # Requests
+//!
+//! | NDIS request | here | refused with |
+//! | --- | --- | --- |
+//! | ALLOCATE_QUEUE | [`Engine::allocate_queue`] | INVALID_PARAMETER, RESOURCES |
+//! | QUEUE_PARAMETERS, set and read | [`Engine::change_queue`], [`Engine::queue`] | INVALID_PARAMETER |
+//! | QUEUE_ALLOCATION_COMPLETE | [`Engine::allocation_complete`] | INVALID_PARAMETER, queue by queue |
+//! | SET_FILTER | [`Engine::set_filter`] | INVALID_PARAMETER, RESOURCES |
+//! | CLEAR_FILTER | [`Engine::clear_filter`] | FILE_NOT_FOUND |
+//! | FREE_QUEUE and its completion | [`Engine::free_queue`], [`Engine::dma_stopped`], [`Engine::resources_freed`] | INVALID_PARAMETER, INVALID_STATE |
+//! | ENUM_QUEUES, ENUM_FILTERS | [`Engine::queues`], [`Engine::filters`] | INVALID_PARAMETER |
+//! | PARAMETERS | [`Engine::filter`] | INVALID_PARAMETER |
+//! | none: our own | [`Engine::learn`], [`Engine::age`] | [`Reason`] |
+//!
+//! Not offered: field tests other than Equal on destination MAC and VLAN (T4), encapsulated frames (T13), queue groups, and
+//! MOVE_FILTER, which NDIS has for virtual ports only (T12). A learned filter moves by itself and just as atomically: in
+//! every table it is on exactly one queue.
+//!
 //! # A port's life
 //!
 //! ```
@@ -53,6 +71,7 @@
 mod engine;
 mod filter;
 mod hash;
+mod hit;
 mod id;
 mod learn;
 mod mac;
@@ -64,10 +83,11 @@ mod tick;
 
 pub use engine::{Capabilities, Engine};
 pub use filter::{Filter, FilterInfo, VlanTest};
+pub use hit::{Entry, Hit};
 pub use id::{FilterId, QueueId, VlanId};
 pub use learn::{Learned, Reason};
 pub use mac::{Mac, ParseMacError};
 pub use queue::{Affinity, AllocateQueue, Event, OperationalState, QueueChange, QueueInfo};
 pub use status::NdisStatus;
-pub use table::{Hit, Table};
+pub use table::Table;
 pub use tick::{Span, Tick};

@@ -16,6 +16,7 @@ use std::hint::select_unpredictable;
 
 use crate::filter::Key;
 use crate::hash::SeededHash;
+use crate::hit::{Entry, Hit};
 use crate::id::{FilterId, QueueId, VlanId};
 use crate::learn::{self, Marks};
 use crate::mac::Mac;
@@ -31,38 +32,6 @@ pub struct Table {
     marks: Marks,
 }
 
-/// The filter that a frame passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hit {
-    /// The queue it assigns the frame to.
-    pub queue: QueueId,
-    /// Which filter it is; see [`Table::mark_seen`].
-    pub entry: u32,
-}
-
-impl Hit {
-    /// Whether the filter was learned. If not, nothing a guest sends can move or age it.
-    #[inline]
-    pub const fn is_learned(self) -> bool {
-        self.entry & STATIC == 0
-    }
-
-    /// The id of the filter, if it is a static one.
-    pub const fn filter(self) -> Option<FilterId> {
-        if self.is_learned() {
-            None
-        } else {
-            Some(FilterId(self.entry as u16))
-        }
-    }
-}
-
-/// In an entry: the filter is static and the low bits are its id. Learned filters' marks are fewer than this.
-const STATIC: u32 = 1 << 31;
-
-/// Bound on the number of filters that entries can number and tables can index.
-pub(crate) const MAX_FILTERS: u32 = 1 << 30;
-
 impl Table {
     /// The filter that accepts a frame to `mac` on `vlan`. Group addresses are nobody's: they go to [`Table::members`].
     #[inline]
@@ -71,7 +40,7 @@ impl Table {
             return None;
         }
         match self.probe(Key::exact(vlan, mac)) {
-            None if self.has_any_vlan => self.probe(Key::any_vlan(mac)),
+            None if self.has_any_vlan => self.lookup_any_vlan(mac),
             found => found,
         }
     }
@@ -79,8 +48,8 @@ impl Table {
     /// Notes that a frame *from* the address of learned filter `entry` was seen. A static filter needs no such note and
     /// ignores it.
     #[inline]
-    pub fn mark_seen(&self, entry: u32, tick: Tick) {
-        if let Some(slot) = self.marks.get(entry as usize) {
+    pub fn mark_seen(&self, entry: Entry, tick: Tick) {
+        if let Some(slot) = self.marks.get(entry.mark()) {
             learn::mark(slot, tick);
         }
     }
@@ -103,6 +72,12 @@ impl Table {
         self.len() == 0
     }
 
+    /// Not inlined: the first probe alone is small enough to be part of its callers.
+    #[inline(never)]
+    fn lookup_any_vlan(&self, mac: Mac) -> Option<Hit> {
+        self.probe(Key::any_vlan(mac))
+    }
+
     #[inline]
     fn probe(&self, key: Key) -> Option<Hit> {
         for index in self.walk(key) {
@@ -111,14 +86,9 @@ impl Table {
             for slot in &line.0 {
                 value = select_unpredictable(slot.key == key.word(), slot.value, value);
             }
-            if value != 0 {
-                return Some(Hit {
-                    queue: QueueId((value >> 32) as u16),
-                    entry: value as u32,
-                });
-            }
-            if !line.has_spilled() {
-                break;
+            let found = Hit::from_word(value);
+            if found.is_some() || !line.has_spilled() {
+                return found;
             }
         }
         None
@@ -147,12 +117,12 @@ impl fmt::Debug for Table {
 #[repr(align(64))]
 struct Line([Slot; SLOTS_PER_LINE]);
 
-/// The value is one word so that choosing between slots is choosing between registers.
 #[derive(Clone, Copy)]
 struct Slot {
     /// The key's word, 0 if the slot is empty.
     key: u64,
-    /// Entry in bits 0 to 31, queue in 32 to 47, flags in 48 to 63.
+    /// The hit's word and, in the bits that it leaves free, flags. One word, so that choosing between slots is choosing
+    /// between registers.
     value: u64,
 }
 
@@ -160,11 +130,8 @@ const SLOTS_PER_LINE: usize = 4;
 
 const _: () = assert!(size_of::<Slot>() == 16 && size_of::<Line>() == 64);
 
-/// Flag: the slot is in use, so its value is not zero.
-const TAKEN: u64 = 1 << 48;
-
 /// Flag, in the last slot of a line: filters that belong here are in the next line.
-const SPILLED: u64 = 1 << 49;
+const SPILLED: u64 = 1 << 48;
 
 impl Line {
     const EMPTY: Line = Line([Slot { key: 0, value: 0 }; SLOTS_PER_LINE]);
@@ -205,20 +172,32 @@ impl Compiler {
         let is_hidden = self.table.has_any_vlan && self.table.probe(key.with_any_vlan()).is_some();
         if !is_hidden {
             self.table.has_any_vlan |= key.is_any_vlan();
-            self.add(key, queue, STATIC | u32::from(id.0));
+            self.add(
+                key,
+                Hit {
+                    queue,
+                    entry: Entry::of_static(id),
+                },
+            );
         }
     }
 
-    pub(crate) fn add_learned(&mut self, key: Key, queue: QueueId, entry: u32) {
-        self.add(key, queue, entry);
+    pub(crate) fn add_learned(&mut self, key: Key, queue: QueueId, mark: u32) {
+        self.add(
+            key,
+            Hit {
+                queue,
+                entry: Entry::of_learned(mark),
+            },
+        );
     }
 
     pub(crate) fn finish(self) -> Table {
         self.table
     }
 
-    fn add(&mut self, key: Key, queue: QueueId, entry: u32) {
-        let value = TAKEN | u64::from(queue.0) << 32 | u64::from(entry);
+    fn add(&mut self, key: Key, hit: Hit) {
+        let value = hit.to_word();
         for index in self.table.walk(key) {
             let slots = &mut self.table.lines[index].0;
             let place = slots
@@ -253,8 +232,8 @@ mod tests {
             Box::new([]),
             Arc::new([]),
         );
-        for (entry, key) in keys.enumerate() {
-            compiler.add_learned(key, QueueId(entry as u16), entry as u32);
+        for (number, key) in keys.enumerate() {
+            compiler.add_learned(key, QueueId(number as u16), number as u32);
         }
         compiler.finish()
     }
@@ -287,7 +266,7 @@ mod tests {
                 let (vlan, mac) = station(number);
                 let expected = Hit {
                     queue: QueueId(number as u16),
-                    entry: number as u32,
+                    entry: Entry::of_learned(number as u32),
                 };
                 assert_eq!(
                     table.lookup(vlan, mac),
@@ -356,7 +335,10 @@ mod tests {
         assert_eq!(table.lines.len(), 16);
         assert_eq!(lines_read(&table, crowd[31]), 8);
         for (number, key) in crowd.iter().enumerate() {
-            assert_eq!(table.probe(*key).map(|hit| hit.entry), Some(number as u32));
+            assert_eq!(
+                table.probe(*key).map(|hit| hit.entry),
+                Some(Entry::of_learned(number as u32))
+            );
         }
     }
 }
