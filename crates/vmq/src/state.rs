@@ -1,16 +1,17 @@
 //! The states of a queue: NDIS' own table, cell by cell.
 //!
 //! ```text
-//!              SET_FILTER                COMPLETE               CLEAR_FILTER, last one
-//!   Allocated ────────────► Set ──────────────────► Running ─────────────────────────► Paused
-//!     │  │  ◄──────────────                            ▲                                │ │ ▲
-//!     │  │  CLEAR_FILTER, last one                     └────────────────────────────────┘ │ │
-//!     │  │                                                         SET_FILTER             │ │
-//!     │  └───────────────────────────────────── COMPLETE ─────────────────────────────────│─┘
-//!     │                                                                                   │
-//!     └──── FREE_QUEUE ────► StopDma ── DMA stopped ──► Freeing ── resources freed ──► Undefined
-//!                               ▲                                                         │
-//!                               └──────────────────────── FREE_QUEUE ─────────────────────┘ (from Paused)
+//!                     without filters                 with filters
+//!
+//!   not complete         Allocated ── SET_FILTER ───────► Set
+//!                        │   │     ◄── CLEAR, last one ──  │
+//!                        │   COMPLETE                      COMPLETE
+//!                        │   ▼                             ▼
+//!   complete             │  Paused ─── SET_FILTER ───────► Running
+//!                        │   │     ◄── CLEAR, last one ──
+//!                        FREE_QUEUE
+//!                        ▼   ▼
+//!   going               StopDma ── DMA stopped ──► Freeing ── resources freed ──► Undefined
 //! ```
 //!
 //! Every request goes through [`State::after`]. An empty cell is an invalid combination: it is refused and changes
