@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Attach(AttachArgs),
     /// Show the ports of the running switch, their queues, counters and drops
     Status(StatusArgs),
+    /// Start a switch with guests, move data between them, check every byte and measure
+    Demo(DemoArgs),
 }
 
 #[derive(Debug, Default, Args)]
@@ -70,6 +72,32 @@ pub(crate) struct StatusArgs {
     /// Directory of the switch's sockets [default: $XDG_RUNTIME_DIR/vmq, for root /run/vmq]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Number of guests, even, 2 to 64
+    #[arg(long, value_name = "N", default_value = "4", value_parser = even_guests)]
+    pub(crate) guests: u8,
+    /// How long to move data
+    #[arg(long, value_name = "S", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) seconds: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Instead, send the frames of this capture (pcap or pcapng) from guest 0 to guest 1
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["guests", "seconds"])]
+    pub(crate) pcap: Option<PathBuf>,
+    /// Write the frames that arrive at guest 1 to this file (pcapng)
+    #[arg(long, value_name = "FILE", requires = "pcap")]
+    pub(crate) write: Option<PathBuf>,
+}
+
+fn even_guests(text: &str) -> Result<u8, &'static str> {
+    match text.parse() {
+        Ok(guests @ 2..=64) if guests % 2 == 0 => Ok(guests),
+        _ => Err("guests come in pairs: give an even number from 2 to 64"),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

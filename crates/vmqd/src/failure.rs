@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::attach::AttachError;
 use crate::config::Rejected;
 use crate::control::ClientError;
+use crate::demo::DemoError;
 use crate::directory::NoDirectory;
 use crate::run::RunError;
 
@@ -23,6 +24,8 @@ pub(crate) enum Failure {
     Run(#[from] RunError),
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
 }
@@ -37,7 +40,7 @@ impl Failure {
         let _ = self.write(&mut anstream::stderr());
         match self {
             Self::Config(_) | Self::NoDirectory(_) | Self::Attach(_) => ExitCode::from(2),
-            Self::Run(_) | Self::Client(_) | Self::Output(_) => ExitCode::FAILURE,
+            Self::Run(_) | Self::Client(_) | Self::Demo(_) | Self::Output(_) => ExitCode::FAILURE,
         }
     }
 

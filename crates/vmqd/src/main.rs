@@ -12,9 +12,11 @@ mod cli;
 mod config;
 mod control;
 mod cpus;
+mod demo;
 mod directory;
 mod failure;
 mod live;
+mod log;
 mod mac;
 mod output;
 mod run;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Attach(args) => attach::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Demo(args) => demo::run(&args),
     };
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }

@@ -4,15 +4,13 @@
 //! them all, start the switch, and only then say that a port is ready. What fails on the way leaves
 //! nothing behind, for each step's result undoes itself when dropped.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::RunArgs;
 use crate::config::{self, Mode, Plan, PortPlan};
@@ -20,7 +18,7 @@ use crate::failure::Failure;
 use crate::live::{Live, StartError};
 use crate::output::{DIM, GOOD};
 use crate::sockets::{self, RunDirectory, SocketError, SocketFile};
-use crate::{control, directory};
+use crate::{control, directory, log};
 
 /// Why the switch did not start or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +37,7 @@ pub(crate) enum RunError {
 /// Runs a switch until SIGTERM or SIGINT.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let plan = config::load(args)?;
-    start_log();
+    log::start(LevelFilter::INFO);
     raise_file_limit();
     Ok(serve(&plan)?)
 }
@@ -141,26 +139,6 @@ impl Signals {
             _ = self.interrupt.recv() => "SIGINT",
         }
     }
-}
-
-/// Logs to stderr, `info` and above unless `RUST_LOG` says otherwise.
-fn start_log() {
-    let targets = std::env::var("RUST_LOG")
-        .ok()
-        .and_then(|text| text.parse::<Targets>().ok());
-    let is_coloured = io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let to_stderr = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(is_coloured)
-        .with_target(false)
-        // A closed stderr must not end the switch, and that is how it would be reported.
-        .log_internal_errors(false);
-    let targets = targets.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    tracing_subscriber::registry()
-        .with(to_stderr)
-        .with(targets)
-        .init();
 }
 
 /// A port needs about ten descriptors (rings, calls, memory), more than the usual 1024 allow in all.

@@ -1,5 +1,6 @@
 //! `vmq status`: the running switch as a table for people or as one JSON object for scripts.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::cli::StatusArgs;
@@ -62,7 +63,10 @@ fn write(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
             )?;
         }
     }
-    write_drops(ports, out)?;
+    write_drops(
+        ports.iter().map(|port| (port.name.as_str(), &port.drops)),
+        out,
+    )?;
     writeln!(out)?;
     for (at, worker) in workers.iter().enumerate() {
         let place = worker
@@ -91,10 +95,6 @@ fn add_port(table: &mut Table<10>, port: &PortView) {
     };
     let [from_frames, from_bytes] = traffic(port.from_guest);
     let [to_frames, to_bytes] = traffic(port.to_guest);
-    let dropped = match port.drops.values().sum() {
-        0 => Cell::from("0"),
-        drops => Cell::styled(output::grouped(drops), WARN),
-    };
     let mut of_port = [
         port.name.as_str().into(),
         state,
@@ -102,7 +102,7 @@ fn add_port(table: &mut Table<10>, port: &PortView) {
         from_bytes,
         to_frames,
         to_bytes,
-        dropped,
+        dropped(&port.drops),
     ];
     let mut queues: Vec<_> = port
         .queues
@@ -143,6 +143,14 @@ fn add_port(table: &mut Table<10>, port: &PortView) {
     }
 }
 
+/// How many frames were dropped, whatever the reason.
+pub(crate) fn dropped(drops: &BTreeMap<String, u64>) -> Cell {
+    match drops.values().sum() {
+        0 => Cell::from("0"),
+        frames => Cell::styled(output::grouped(frames), WARN),
+    }
+}
+
 fn traffic(traffic: Traffic) -> [Cell; 2] {
     [
         output::grouped(traffic.frames).into(),
@@ -151,7 +159,7 @@ fn traffic(traffic: Traffic) -> [Cell; 2] {
 }
 
 /// The configured ones and as many learnt ones as fit a line.
-fn filters(filters: &[FilterView]) -> String {
+pub(crate) fn filters(filters: &[FilterView]) -> String {
     const SHOWN: usize = 4;
     let mut shown: Vec<_> = filters.iter().take(SHOWN).map(filter).collect();
     if filters.len() > SHOWN {
@@ -169,17 +177,21 @@ fn filter(filter: &FilterView) -> String {
     format!("{}{vlan}{origin}", filter.mac)
 }
 
-fn write_drops(ports: &[PortView], out: &mut dyn Write) -> io::Result<()> {
+/// What was dropped, by place and reason; nothing at all if nothing was.
+pub(crate) fn write_drops<'a>(
+    places: impl Iterator<Item = (&'a str, &'a BTreeMap<String, u64>)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut table = Table::new([
         ("DROPPED AT", Align::Left),
         ("REASON", Align::Left),
         ("FRAMES", Align::Right),
     ]);
     let mut any = false;
-    for port in ports {
-        for (reason, frames) in port.drops.iter().filter(|(_, frames)| **frames > 0) {
+    for (place, drops) in places {
+        for (reason, frames) in drops.iter().filter(|(_, frames)| **frames > 0) {
             table.push([
-                port.name.as_str().into(),
+                place.into(),
                 reason.as_str().into(),
                 Cell::styled(output::grouped(*frames), WARN),
             ]);
@@ -195,8 +207,6 @@ fn write_drops(ports: &[PortView], out: &mut dyn Write) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::config::Mode;
     use crate::control::{QueueView, WorkerView};

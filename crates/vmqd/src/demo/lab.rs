@@ -1,0 +1,109 @@
+//! A switch with its guests, attached as VMMs attach them.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use testkit::frontend::Frontend;
+use testkit::guest::{Guest, GuestOptions};
+use vmq::{Filter, Mac, VlanTest};
+
+use super::DemoError;
+use crate::config::{Mode, Plan, PortPlan, socket_in};
+use crate::control::StatusView;
+use crate::live::Live;
+use crate::sockets;
+
+/// How long a step of an attachment may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A guest and the connection that keeps it attached.
+pub(super) struct Attached {
+    pub(super) guest: Guest,
+    _frontend: Frontend,
+}
+
+/// A running switch. The guests are given away.
+pub(super) struct Lab {
+    live: Live,
+}
+
+impl Lab {
+    /// Starts a switch with a port for each list of `filters`, and a guest of this kind on each port.
+    pub(super) fn set_up(
+        filters: Vec<Vec<Filter>>,
+        options: GuestOptions,
+    ) -> Result<(Self, Vec<Attached>), DemoError> {
+        // Once everything is attached nobody needs the sockets, so no way of ending leaves them behind.
+        let scratch = tempfile::Builder::new()
+            .prefix("vmq-demo-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir();
+        let scratch = scratch.map_err(DemoError::Directory)?;
+        let dir = scratch.path().to_path_buf();
+        let ports = filters.into_iter().enumerate().map(|(number, filters)| {
+            let name = format!("guest{number}");
+            PortPlan {
+                socket: socket_in(&dir, &name),
+                name,
+                mode: Mode::Server,
+                filters,
+            }
+        });
+        let ports: Vec<_> = ports.collect();
+        let plan = Plan {
+            dir,
+            cpus: None,
+            ports,
+        };
+        let mut listeners = Vec::with_capacity(plan.ports.len());
+        let mut files = Vec::with_capacity(plan.ports.len());
+        for port in &plan.ports {
+            let (listener, file) = sockets::bind(&port.socket)?;
+            listeners.push(Some(listener));
+            files.push(file);
+        }
+        let live = Live::start(&plan, listeners)?;
+        let attach = |(number, port): (usize, &PortPlan)| {
+            let guest = Guest::new(options).map_err(|error| DemoError::Guest { number, error })?;
+            let failed = |error| DemoError::Attach { number, error };
+            let mut frontend = Frontend::connect(&port.socket, PATIENCE).map_err(failed)?;
+            frontend.attach(&guest).map_err(failed)?;
+            Ok(Attached {
+                guest,
+                _frontend: frontend,
+            })
+        };
+        let guests = plan
+            .ports
+            .iter()
+            .enumerate()
+            .map(attach)
+            .collect::<Result<_, DemoError>>()?;
+        Ok((Self { live }, guests))
+    }
+
+    pub(super) fn status(&self) -> StatusView {
+        self.live.reporter().status()
+    }
+}
+
+/// The address of guest `number`.
+pub(super) fn mac_of(number: usize) -> Mac {
+    Mac([
+        0x02,
+        0,
+        0,
+        0,
+        0,
+        u8::try_from(number + 1).unwrap_or(u8::MAX),
+    ])
+}
+
+/// Assigns every frame to `mac`, whatever its VLAN.
+pub(super) fn filter_for(mac: Mac) -> Filter {
+    Filter {
+        mac,
+        vlan: VlanTest::Any,
+    }
+}
