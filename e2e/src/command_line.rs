@@ -133,6 +133,19 @@ impl Switch {
     }
 }
 
+impl Drop for Switch {
+    /// A failing test shows how things stood.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let output = vmq_output(&["status", "--json", "--dir", &self.folder.to_string_lossy()]);
+            eprintln!(
+                "---- vmq status\n{}",
+                String::from_utf8_lossy(&output.stdout)
+            );
+        }
+    }
+}
+
 /// Runs `vmq` with these arguments to its end.
 ///
 /// # Panics

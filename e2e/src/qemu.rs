@@ -90,7 +90,7 @@ impl Guest {
         // Emulation, not KVM: the same result on every machine, nested or not. vectors=0: QEMU 7.2 without KVM crashes
         // when a vhost-user device is given MSI-X vectors.
         let arguments = [
-            "-machine q35 -accel tcg -cpu max -smp 1 -m 192 -nodefaults -no-user-config -no-reboot -display none".to_owned(),
+            "-machine q35 -accel tcg -cpu max -smp 1 -m 192 -nodefaults -no-user-config -display none".to_owned(),
             "-object memory-backend-memfd,id=ram,size=192M,share=on -numa node,memdev=ram".to_owned(),
             plug.arguments(),
             format!("-device virtio-net-pci,netdev=net,mac={mac},romfile=,vectors=0"),
@@ -105,7 +105,7 @@ impl Guest {
             .collect();
         arguments.extend([
             "-append".into(),
-            "console=ttyS0 quiet panic=-1 mitigations=off".into(),
+            "console=ttyS0 quiet mitigations=off".into(),
         ]);
         let mut process = Process::spawn(
             scratch,
@@ -184,6 +184,12 @@ impl Guest {
             self.name, answer.output
         );
         answer.output
+    }
+
+    /// A warm restart: the driver stops its device, QEMU stays, the guest boots anew.
+    pub fn reboot(&mut self) {
+        self.ask("reboot -f");
+        self.wait_ready();
     }
 
     /// Power cut: SIGKILL to QEMU.

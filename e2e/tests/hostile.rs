@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use e2e::{Bystanders, PortConfig, Scratch, Switch, Watchdog, eventually};
+use serde_json::Value;
 use testkit::frames::{BROADCAST, Builder, check, station};
 use testkit::frontend::{Frontend, RawFrontend, Script, Verdict};
 use testkit::guest::{Guest, GuestOptions};
@@ -33,24 +34,87 @@ struct Scene {
     calls: u64,
 }
 
+/// What an administrator must be able to read after each attack.
+const REASONS: &[(&str, &str)] = &[
+    ("chain_that_loops", "loops"),
+    ("descriptor_outside_memory", "not in the guest's memory"),
+    (
+        "descriptor_across_the_end_of_memory",
+        "not in the guest's memory",
+    ),
+    ("descriptor_that_wraps", "not in the guest's memory"),
+    (
+        "next_out_of_range",
+        "goes on at descriptor 256 of a table of 256",
+    ),
+    (
+        "head_out_of_range",
+        "names descriptor 256 of a table of 256",
+    ),
+    ("available_index_jumps", "avail index"),
+    ("writable_descriptor_from_guest", "device-writable"),
+    ("indirect_inside_indirect", "indirect table within"),
+    ("indirect_that_continues", "after its indirect table"),
+    ("indirect_of_odd_length", "17 bytes"),
+    ("indirect_of_no_length", "0 bytes"),
+    ("indirect_outside_memory", "indirect table at"),
+    ("indirect_that_loops", "loops"),
+    ("read_only_descriptor_to_guest", "device-readable"),
+    ("outside_memory_to_guest", "not in the guest's memory"),
+    (
+        "head_out_of_range_to_guest",
+        "names descriptor 256 of a table of 256",
+    ),
+    ("chain_that_loops_to_guest", "loops"),
+    ("available_index_jumps_to_guest", "avail index"),
+    ("chain_too_short_for_the_header", "less than its header"),
+    ("chain_longer_than_any_frame", "at most"),
+    ("ring_outside_memory", "does not lie in"),
+    ("ring_across_the_end_of_memory", "does not lie in"),
+    ("ring_misaligned", "malformed"),
+    ("ring_size_not_a_power_of_two", "power of two"),
+    ("ring_size_of_zero", "power of two"),
+    ("ring_size_beyond_any_limit", "at most"),
+    ("ring_without_memory", "memory that is shared"),
+    ("kick_is_dev_null", "not an eventfd"),
+    ("kick_is_a_pipe", "not an eventfd"),
+    ("kick_is_a_regular_file", "not an eventfd"),
+    ("message_smaller_than_its_request", "malformed"),
+    ("message_larger_than_the_protocol", "malformed"),
+    ("message_of_an_unknown_request", "malformed"),
+    ("region_in_a_file_too_small", "the file has 0x1000 bytes"),
+    ("region_not_shared", "shared"),
+    ("region_not_a_file", "shared"),
+    ("region_of_no_length", "malformed"),
+    ("region_that_wraps", "malformed"),
+    ("regions_that_overlap", "overlap"),
+    ("too_many_regions", "malformed"),
+    ("region_without_a_file", "malformed"),
+    ("truncate_memory", "memory"),
+];
+
 #[test]
 fn a_guest_that_breaks_a_rule_of_the_rings_closes_its_own_port_only() {
     let _watchdog = Watchdog::arm(LIMIT);
     let scratch = Scratch::new();
     let mut scene = Scene::set(&scratch);
     for attack in RING_ATTACKS {
-        println!("{}", attack.name);
         let mut guest = Guest::new(OPTIONS).expect("a guest");
         let frontend = scene.attach(&guest);
         (attack.strike)(&mut guest);
         if attack.breaks == Breaks::ToGuest {
             scene.call_everybody();
         }
-        assert!(
-            frontend.wait_closed(PATIENCE),
-            "{}: the port stays open",
-            attack.name
-        );
+        if attack.name == "chain_without_a_frame" {
+            // The ring's rules are kept: this is a runt, dropped and counted, and the port stays up.
+            eventually("the runt is counted", PATIENCE, || {
+                (scene.port()["drops"]["runt"] == 1).then_some(())
+            });
+            assert_eq!(scene.port()["is_up"], true);
+            continue;
+        }
+        let is_closed = frontend.wait_closed(PATIENCE);
+        assert!(is_closed, "{}: the port stays open", attack.name);
         scene.expect_reason(attack.name);
         scene.bystanders.assert_going_on();
     }
@@ -63,23 +127,25 @@ fn a_vmm_that_breaks_the_protocol_closes_its_own_port_only() {
     let scratch = Scratch::new();
     let mut scene = Scene::set(&scratch);
     for attack in PROTOCOL_ATTACKS {
-        println!("{}", attack.name);
         let guest = Guest::new(OPTIONS).expect("a guest");
         let mut script = Script::attach(&guest).expect("files can be duplicated");
         (attack.spoil)(&mut script);
-        let raw = RawFrontend::connect(scene.switch.socket("attacker"), PATIENCE)
-            .expect("the port listens");
+        let socket = scene.switch.socket("attacker");
+        let raw = RawFrontend::connect(socket, PATIENCE).expect("the port listens");
         let verdict = script.play(&raw).expect("the socket works");
-        assert!(
-            matches!(verdict, Verdict::Refused { .. } | Verdict::Closed { .. }),
-            "{}: {verdict:?}",
-            attack.name
-        );
-        assert!(
-            raw.wait_closed(PATIENCE),
-            "{}: the port stays open",
-            attack.name
-        );
+        if attack.name == "ring_without_memory" {
+            // Memory may still come; what was wrong is known when the VMM has given up.
+            assert_eq!(verdict, Verdict::Accepted);
+            drop(raw);
+        } else {
+            let is_refused = matches!(verdict, Verdict::Refused { .. } | Verdict::Closed { .. });
+            assert!(is_refused, "{}: {verdict:?}", attack.name);
+            assert!(
+                raw.wait_closed(PATIENCE),
+                "{}: the port stays open",
+                attack.name
+            );
+        }
         scene.expect_reason(attack.name);
         scene.bystanders.assert_going_on();
     }
@@ -137,7 +203,7 @@ impl Scene {
             .attach(guest)
             .unwrap_or_else(|error| panic!("the port takes a new guest: {error}"));
         eventually("the port is up", PATIENCE, || {
-            (self.switch.port("attacker")["is_up"] == true).then_some(())
+            (self.port()["is_up"] == true).then_some(())
         });
         frontend
     }
@@ -152,21 +218,29 @@ impl Scene {
         self.caller.flush();
     }
 
+    /// The attacker's port in the status.
+    fn port(&mut self) -> Value {
+        self.switch.port("attacker")
+    }
+
     /// The same sentence in the status and in the log, and it names what was done.
     fn expect_reason(&mut self, attack: &str) {
-        let reason = eventually("the status says why", PATIENCE, || {
-            let port = self.switch.port("attacker");
-            (port["is_up"] == false)
-                .then(|| port["last_close"].as_str().map(str::to_owned))
-                .flatten()
+        let expected = REASONS.iter().find(|(name, _)| *name == attack);
+        let (_, words) =
+            expected.unwrap_or_else(|| panic!("say in REASONS what comes of {attack}"));
+        let what = format!("{attack}: the status says {words:?}");
+        let reason = eventually(&what, PATIENCE, || {
+            let port = self.port();
+            let reason = port["last_close"]
+                .as_str()
+                .filter(|reason| reason.contains(words));
+            reason.filter(|_| port["is_up"] == false).map(str::to_owned)
         });
-        println!("    {reason}");
-        let logged = self
-            .switch
-            .log()
+        let log = self.switch.log();
+        let is_logged = log
             .lines()
             .any(|line| line.contains("attacker") && line.contains(&reason));
-        assert!(logged, "{attack}: the log does not say {reason:?}");
+        assert!(is_logged, "{attack}: the log does not say {reason:?}");
     }
 
     /// The attacker's port takes a proper guest, its frames arrive, and nobody else has lost anything.

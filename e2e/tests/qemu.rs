@@ -24,12 +24,7 @@ fn two_guests_ping_and_transfer_both_ways() {
         // Six frames a ping at an MTU of 1500.
         "ping -c 10 -i 0.1 -s 8000 10.9.0.2",
     ] {
-        let answer = a.run(command, Duration::from_secs(60));
-        assert!(
-            answer.output.contains(" 0% packet loss"),
-            "{command}: {}",
-            answer.output
-        );
+        assert_lossless_ping(&mut a, command);
     }
 
     b.expect("iperf3 -s -D");
@@ -118,6 +113,23 @@ fn a_guest_whose_power_is_cut_leaves_the_other_unharmed_and_comes_back() {
     switch.assert_alive();
 }
 
+#[test]
+fn a_guest_that_reboots_is_reachable_again() {
+    let _watchdog = Watchdog::arm(LIMIT);
+    let scratch = Scratch::new();
+    let mut switch = start_switch(&scratch);
+    let [mut a, mut b] = boot_both(&scratch, &switch);
+    assert_lossless_ping(&mut a, "ping -c 5 -i 0.1 10.9.0.2");
+    b.reboot();
+    b.configure(2);
+    assert_lossless_ping(&mut a, "ping -c 20 -i 0.1 10.9.0.2");
+    assert_eq!(
+        switch.port("b")["last_close"],
+        Value::Null,
+        "the connection has never been closed"
+    );
+}
+
 fn start_switch(scratch: &Scratch) -> Switch {
     Switch::start(
         scratch,
@@ -133,6 +145,15 @@ fn boot_both(scratch: &Scratch, switch: &Switch) -> [Guest; 2] {
         guest.configure(host);
     }
     guests
+}
+
+fn assert_lossless_ping(from: &mut Guest, command: &str) {
+    let answer = from.run(command, Duration::from_secs(60));
+    assert!(
+        answer.output.contains(" 0% packet loss"),
+        "{command}: {}",
+        answer.output
+    );
 }
 
 /// Bytes that the receiver of a transfer says it got.
