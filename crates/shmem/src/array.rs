@@ -135,6 +135,11 @@ impl<T: Word> Array<T> {
     #[inline]
     fn word(&self, index: usize) -> Option<NonNull<T>> {
         debug_assert!(index < self.count, "word {index} of {}", self.count);
+        self.inside(index)
+    }
+
+    #[inline]
+    fn inside(&self, index: usize) -> Option<NonNull<T>> {
         // SAFETY: by the invariant, a place with an index below `count` is inside the mapping.
         (index < self.count).then(|| unsafe { self.base.add(index) })
     }
@@ -226,8 +231,9 @@ mod tests {
         let mapping = Mapping::anonymous(64).unwrap();
         mapping.window(0, 64).unwrap().write(&[0xff; 64]);
         let array = Array::<u16>::new(&mapping, 0, 4, 0).unwrap();
-        // A caller who gets here has broken its word: told in debug builds, harmless in others.
         for index in [4, usize::MAX] {
+            assert_eq!(array.inside(index), None);
+            // The caller has broken its word: told in debug builds, harmless in others.
             let read = catch_unwind(AssertUnwindSafe(|| array.read(index)));
             let written = catch_unwind(AssertUnwindSafe(|| array.write(index, 1)));
             if cfg!(debug_assertions) {

@@ -210,7 +210,9 @@ extern "C" fn on_sigbus(signal: c_int, info: *mut siginfo_t, _context: *mut c_vo
     let errno = unsafe { *libc::__errno_location() };
     // SAFETY: with SA_SIGINFO the kernel passes a valid structure.
     let info = unsafe { &*info };
-    if !recover(info) {
+    // SAFETY: the bytes are there with every code, and are an address with those that matter.
+    let address = unsafe { info.si_addr() };
+    if !recover(info.si_code, address.addr()) {
         step_aside(signal, info.si_code);
     }
     // SAFETY: as above.
@@ -218,12 +220,10 @@ extern "C" fn on_sigbus(signal: c_int, info: *mut siginfo_t, _context: *mut c_vo
 }
 
 /// Whether the fault was a watched mapping's and is mended.
-fn recover(info: &siginfo_t) -> bool {
-    if !is_missing_page(info.si_code) {
+fn recover(code: c_int, address: usize) -> bool {
+    if !is_missing_page(code) {
         return false;
     }
-    // SAFETY: these codes come with an address.
-    let address = unsafe { info.si_addr() } as usize;
     let mut chunk = Some(&FIRST);
     while let Some(here) = chunk {
         for slot in &here.slots {
@@ -271,5 +271,57 @@ fn step_aside(signal: c_int, code: c_int) {
     if code <= 0 {
         // SAFETY: may be called from a handler; delivered when we return.
         unsafe { libc::raise(signal) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Mapping;
+
+    use super::*;
+
+    /// A sent signal has its sender's ids where an address would be.
+    #[test]
+    fn only_missing_pages_are_mended() {
+        let mapping = Mapping::anonymous(10_000).unwrap();
+        let address = mapping.as_ptr().as_ptr().addr();
+        let others = [
+            libc::BUS_ADRALN,
+            libc::SI_USER,
+            libc::SI_QUEUE,
+            libc::SI_TKILL,
+        ];
+        for code in others {
+            assert!(!recover(code, address));
+        }
+        assert!(!mapping.is_lost());
+        assert!(recover(libc::BUS_ADRERR, address));
+        assert!(mapping.is_lost());
+    }
+
+    #[test]
+    fn all_pages_of_a_range_are_watched_and_none_beside() {
+        let slot = Slot::vacant();
+        let (start, len) = (0x10_0000, 3 * 4096);
+        slot.publish(start, len);
+        let range = Some((start, len));
+        assert_eq!(slot.range_around(start), range);
+        assert_eq!(slot.range_around(start + len - 1), range);
+        assert_eq!(slot.range_around(start + len), None);
+        assert_eq!(slot.range_around(start - 1), None);
+        assert_eq!(slot.range_around(0), None);
+    }
+
+    #[test]
+    fn a_slot_that_is_being_changed_is_not_trusted() {
+        let slot = Slot::vacant();
+        assert_eq!(slot.range_around(0), None);
+        slot.publish(4096, 4096);
+        assert_eq!(slot.range_around(5000), Some((4096, 4096)));
+        slot.version.fetch_add(1, Relaxed);
+        assert_eq!(slot.range_around(5000), None);
+        slot.version.fetch_add(1, Relaxed);
+        slot.publish(0, 0);
+        assert_eq!(slot.range_around(5000), None);
     }
 }

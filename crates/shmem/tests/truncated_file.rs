@@ -70,7 +70,7 @@ fn traffic_goes_on_when_a_file_is_cut_short_under_it() {
             }
             None
         });
-        while rounds.load(Ordering::Relaxed) < 3 {
+        while rounds.load(Ordering::Relaxed) < 3 && !traffic.is_finished() {
             thread::yield_now();
         }
         assert!(!victim.is_lost());

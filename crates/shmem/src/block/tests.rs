@@ -132,6 +132,18 @@ fn a_table_keeps_its_blocks_when_the_registry_forgets_them() {
 }
 
 #[test]
+fn a_slot_is_used_again_under_another_name() {
+    let mapping = numbered();
+    let mut registry = BlockRegistry::new();
+    let mut names = HashSet::new();
+    for _ in 0..1000 {
+        let handle = registry.register(&mapping, 0, 1)[0];
+        assert!(names.insert(handle) && registry.remove(handle));
+    }
+    assert_eq!(registry.snapshot().entries.len(), 1);
+}
+
+#[test]
 fn a_handle_is_never_zero_and_survives_its_bits() {
     let mapping = numbered();
     let mut registry = BlockRegistry::new();
