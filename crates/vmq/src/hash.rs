@@ -108,6 +108,18 @@ mod tests {
         }
     }
 
+    /// Without the mask, twice the key gives twice the hash for every seed: a relation that guests could build on.
+    #[test]
+    fn related_keys_have_unrelated_hashes() {
+        let hash = SeededHash::new(5);
+        let is_doubled = |key: &u64| hash.of(2 * key) >> 33 == hash.of(*key) << 1 >> 33;
+        let doubled = (1..1000)
+            .map(|n| 0x5254_0000_0001 * n)
+            .filter(is_doubled)
+            .count();
+        assert_eq!(doubled, 0);
+    }
+
     #[test]
     fn another_seed_is_another_function() {
         let [one, other] = [SeededHash::new(1), SeededHash::new(2)];

@@ -17,7 +17,7 @@ pub(crate) const VLANS: [VlanId; 4] = [VlanId(0), VlanId(5), VlanId(4095), VlanI
 /// Addresses that occur; the last one names a group.
 pub(crate) const MACS: [Mac; 4] = [
     Mac([0x52, 0x54, 0, 0, 0, 1]),
-    Mac([0x52, 0x54, 0, 0, 0, 2]),
+    Mac([0x54, 0x52, 0, 0, 0, 0]),
     Mac([0, 0, 0, 0, 0, 0]),
     Mac([0x53, 0x54, 0, 0, 0, 1]),
 ];
