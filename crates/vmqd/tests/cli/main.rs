@@ -1,0 +1,8 @@
+//! The real program, run as a user runs it.
+
+#![forbid(unsafe_code)]
+
+mod ask;
+mod demo;
+mod program;
+mod run;
