@@ -35,11 +35,16 @@ pub(crate) fn judge(
     }
     match snapshot.table.lookup(header.vlan, header.source) {
         Some(hit) if hit.queue == sender => snapshot.table.mark_seen(hit.entry, tick),
+        // Configured for another port: nothing is learnt against the configuration.
+        Some(hit) if !hit.is_learned() => {}
         _ => learner.ask(sender, header.vlan, header.source),
     }
     match snapshot.table.lookup(header.vlan, header.destination) {
         Some(hit) if hit.queue == sender => Verdict::Drop(DropReason::SamePort),
-        Some(hit) if hit.queue != QueueId(0) => Verdict::Queue(hit.queue),
-        _ => Verdict::Flood,
+        Some(hit) if !hit.is_learned() => Verdict::Queue(hit.queue),
+        // To itself: it lies behind the port that it was just seen at, learnt or not yet.
+        _ if header.source == header.destination => Verdict::Drop(DropReason::SamePort),
+        Some(hit) => Verdict::Queue(hit.queue),
+        None => Verdict::Flood,
     }
 }
