@@ -1,58 +1,81 @@
-//! From a chain of guest buffers to a frame: the hottest function of the switch.
-#![allow(unsafe_code)]
+//! From a guest's chain of buffers to a frame: the function that runs once for every frame there is.
+//!
+//! ```text
+//! chain     [ header | first bytes of the frame ][ more ... ][ more ... ]
+//!               │            │                    └─── located: one segment and MDL each, not read
+//!               ▼            ▼
+//!          the caller's   lookahead buffer of the frame
+//! ```
+//!
+//! The header and the lookahead are read through a window, each byte once; usually both lie in the first buffer and one
+//! window does. What is behind them is checked against the guest's memory and described where it lies (L3). Nothing is
+//! taken from the pool before all of the chain was judged.
+
+#![allow(unsafe_code, reason = "UNSAFETY: fills the pool's structures")]
+
+use std::mem::offset_of;
+use std::ptr::{self, NonNull};
 
 use ndis::{
-    Ieee8021QNetBufferListInfo, NetBufferListFilteringInfo, TcpIpChecksumNetBufferListInfo,
-    TcpLargeSendNetBufferListInfo,
+    Ieee8021QNetBufferListInfo, MDL, NDIS_STATUS_SUCCESS, NET_BUFFER_LIST,
+    NET_BUFFER_SHARED_MEMORY, NetBufferListFilteringInfo, PVOID,
 };
 use shmem::{GuestMemory, OutOfMemory};
 
 use crate::LOOKAHEAD;
-use crate::frame::Nbl;
+use crate::frame::Frame;
 use crate::handle::to_ndis;
-use crate::pool::{Piece, Pool};
+use crate::nbl::Nbl;
+use crate::pool::Pool;
 
 /// The shortest frame: an Ethernet header.
-const SHORTEST_FRAME: u32 = 14;
+const SHORTEST_FRAME: u64 = 14;
 
 /// Why a chain of buffers is no frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// It ends within the header in front of the frame.
-    #[error("it has {len} bytes, less than its header of {header}")]
+    /// It ends inside the header in front of the frame.
+    #[error("it has {len} bytes, fewer than the {header} of its header")]
     TooShort {
-        /// Bytes of the chain.
+        /// Of the chain, in bytes.
         len: u64,
-        /// Bytes of the header.
+        /// Of the header, in bytes.
         header: usize,
     },
     /// The frame is shorter than an Ethernet header.
     #[error("a frame of {len} bytes is shorter than an Ethernet header")]
     RuntFrame {
-        /// Bytes of the frame.
+        /// Of the frame, in bytes.
         len: u32,
     },
     /// The frame is longer than any may be.
-    #[error("a frame of {len} bytes or more, of which at most {max} are possible")]
+    #[error("a frame of {len} bytes is longer than the {max} that are possible")]
     TooLong {
-        /// Bytes counted so far.
+        /// Of the frame, in bytes.
         len: u64,
-        /// The most.
+        /// In bytes.
         max: u32,
     },
-    /// A buffer is not in the guest's memory.
+    /// A buffer does not lie in the guest's memory.
     #[error(transparent)]
     OutsideMemory(#[from] OutOfMemory),
-    /// The pool is used up in this burst.
-    #[error("the pool has no frame or no segment left")]
+    /// The frame is in so many pieces that even the whole pool has not enough segments.
+    #[error("a frame in more than {segments} pieces; use fewer and larger buffers")]
+    TooScattered {
+        /// Segments in the pool.
+        segments: usize,
+    },
+    /// The pool has no frame, or too few segments, left in this burst. The chain can become a frame in the next one.
+    #[error("the pool has no frame or not enough segments left in this burst")]
     PoolExhausted,
 }
 
 impl Pool {
-    /// Describes the frame that lies in `chain`, buffers of (guest address, bytes), behind a header that
-    /// is read into `header`. Its first [`LOOKAHEAD`] bytes are copied to the host, the rest is described
-    /// where it lies; each guest byte is read once.
+    /// Describes the frame that lies in `chain`, buffers of (guest address, bytes), behind a header that is read into
+    /// `header`. Buffers of no bytes are passed over.
+    ///
+    /// Memory that was taken away reads as zeros; who pulls a burst asks [`GuestMemory::is_lost`] once at its end.
     ///
     /// # Errors
     /// [`BuildError`], with nothing taken from the pool.
@@ -62,115 +85,215 @@ impl Pool {
         memory: &GuestMemory,
         chain: impl IntoIterator<Item = (u64, u32)>,
         header: &mut [u8],
-        max: u32,
+        max_frame: u32,
     ) -> Result<Nbl<'_>, BuildError> {
-        let pieces_taken = self.pieces_taken();
-        let nbl = self.take_frame().ok_or(BuildError::PoolExhausted)?;
-        let built = describe(self, nbl, memory, chain, header, max);
-        if built.is_err() {
-            self.untake_frame(pieces_taken);
+        let frame = self.next_frame().ok_or(BuildError::PoolExhausted)?;
+        let lookahead = lookahead_of(frame);
+        let mut tail = Tail::of(self, frame);
+        let head = (header.len() + LOOKAHEAD) as u32;
+        let longest = header.len() as u64 + u64::from(max_frame);
+        let (mut bytes, mut read) = (0, 0);
+        let mut chain = chain.into_iter();
+        while let Some((gpa, len)) = chain.next() {
+            bytes += u64::from(len);
+            if bytes > longest {
+                let all = chain.fold(bytes, |all, (_, len)| all + u64::from(len));
+                return Err(BuildError::TooLong {
+                    len: all - header.len() as u64,
+                    max: max_frame,
+                });
+            }
+            let now = len.min(head - read);
+            if now > 0 {
+                read_head(memory, gpa, now, read as usize, header, lookahead)?;
+                read += now;
+            }
+            if now < len {
+                tail.describe(memory, gpa + u64::from(now), len - now)?;
+            }
         }
-        built.map(|()| nbl)
+        if bytes < header.len() as u64 + SHORTEST_FRAME {
+            return Err(too_short(bytes, header.len()));
+        }
+        tail.end();
+        start_over(frame, (bytes - header.len() as u64) as u32);
+        self.frames_taken.set(self.frames_taken.get() + 1);
+        self.frame_pieces.set(tail.pieces);
+        // SAFETY: built just now, in a pool that is borrowed.
+        Ok(unsafe { Nbl::new(frame) })
     }
 }
 
+/// Reads `len` bytes of the head (that is header and lookahead, of which `at` bytes are read), which has room for them.
 #[inline]
-fn describe(
-    pool: &Pool,
-    nbl: Nbl<'_>,
+fn read_head(
     memory: &GuestMemory,
-    chain: impl IntoIterator<Item = (u64, u32)>,
+    gpa: u64,
+    len: u32,
+    at: usize,
     header: &mut [u8],
-    max: u32,
-) -> Result<(), BuildError> {
-    let limit = u64::from(max) + header.len() as u64;
-    let (mut total, mut header_read, mut lookahead_read) = (0, 0, 0);
-    let mut last = nbl.lookahead_piece();
-    for (mut gpa, mut len) in chain {
-        total += u64::from(len);
-        if total > limit {
-            return Err(BuildError::TooLong {
-                len: total - header.len() as u64,
-                max,
-            });
-        }
-        while len > 0 && lookahead_read < LOOKAHEAD {
-            let wanted = (header.len() - header_read + LOOKAHEAD - lookahead_read) as u32;
-            let window = match memory.window(gpa, len.min(wanted)) {
-                Ok(window) => window,
-                // Into a neighbouring region, perhaps: as far as this one goes.
-                Err(_) => memory.window(gpa, memory.locate(gpa, len.min(wanted))?.len)?,
-            };
-            let in_header = window.read(&mut header[header_read..]);
-            header_read += in_header;
-            let mut read = in_header;
-            if let Some(rest) = window.narrow(in_header, window.len() - in_header) {
-                // SAFETY: the lookahead buffer has LOOKAHEAD bytes that are the pool's own; the frame is being
-                // built, so no slice of it is out.
-                let lookahead = nbl.read(|frame| unsafe {
-                    std::slice::from_raw_parts_mut(frame.lookahead_at.as_ptr(), LOOKAHEAD)
-                });
-                let n = rest.read(&mut lookahead[lookahead_read..]);
-                lookahead_read += n;
-                read += n;
-            }
-            gpa = gpa.wrapping_add(read as u64);
-            len -= read as u32;
-        }
-        while len > 0 {
-            let place = memory.locate(gpa, len)?;
-            let piece = pool
-                .take_piece(to_ndis(place.handle), place.offset, place.len)
-                .ok_or(BuildError::PoolExhausted)?;
-            // SAFETY: both are pieces of the borrowed pool, to which no reference exists.
-            unsafe { link(last, piece.as_ptr()) };
-            last = piece.as_ptr();
-            gpa = gpa.wrapping_add(u64::from(place.len));
-            len -= place.len;
-        }
+    lookahead: &mut [u8; LOOKAHEAD],
+) -> Result<(), OutOfMemory> {
+    let Ok(window) = memory.window(gpa, len) else {
+        return read_head_across(memory, gpa, len, at, header, lookahead);
+    };
+    if at >= header.len() {
+        window.read(&mut lookahead[at - header.len()..]);
+        return Ok(());
     }
-    if header_read < header.len() {
-        return Err(BuildError::TooShort {
-            len: total,
-            header: header.len(),
-        });
+    let in_header = window.read(&mut header[at..]);
+    if let Some(window) = window.narrow(in_header, window.len() - in_header) {
+        window.read(lookahead);
     }
-    let data = (total - header.len() as u64) as u32;
-    if data < SHORTEST_FRAME {
-        return Err(BuildError::RuntFrame { len: data });
-    }
-    let has_more = data as usize > LOOKAHEAD;
-    nbl.write(|frame| {
-        frame.nbl.NblFlags = 0;
-        frame.nbl.Status = ndis::NDIS_STATUS_SUCCESS;
-        for slot in [
-            TcpIpChecksumNetBufferListInfo,
-            TcpLargeSendNetBufferListInfo,
-            Ieee8021QNetBufferListInfo,
-            NetBufferListFilteringInfo,
-        ] {
-            frame.nbl.NetBufferListInfo[slot] = std::ptr::null_mut();
-        }
-        frame.nb.stDataLength = data as usize;
-        frame.lookahead.segment.SharedMemoryLength = lookahead_read as u32;
-        frame.lookahead.mdl.ByteCount = lookahead_read as u32;
-        if !has_more {
-            frame.lookahead.segment.NextSharedMemorySegment = std::ptr::null_mut();
-            frame.lookahead.mdl.Next = std::ptr::null_mut();
-        }
-    });
     Ok(())
 }
 
-/// Puts `next` behind `last` in both chains.
-///
-/// # Safety
-/// Both are pieces of one pool that is borrowed, and no reference to either exists.
+/// As [`read_head`], of bytes that lie in several regions, or nowhere.
+#[cold]
+fn read_head_across(
+    memory: &GuestMemory,
+    gpa: u64,
+    len: u32,
+    at: usize,
+    header: &mut [u8],
+    lookahead: &mut [u8; LOOKAHEAD],
+) -> Result<(), OutOfMemory> {
+    let mut done = 0;
+    while done < len {
+        let gpa = gpa.wrapping_add(u64::from(done));
+        let piece = memory.locate(gpa, len - done)?;
+        // One region has all of the piece, so this does not come back here.
+        memory.window(gpa, piece.len)?;
+        read_head(
+            memory,
+            gpa,
+            piece.len,
+            at + done as usize,
+            header,
+            lookahead,
+        )?;
+        done += piece.len;
+    }
+    Ok(())
+}
+
+/// The chains of a frame that is being built, behind the lookahead.
+struct Tail<'p> {
+    pool: &'p Pool,
+    /// The pool's `frame_pieces` if this becomes a frame.
+    pieces: usize,
+    /// Where the next segment and the next MDL are to be linked.
+    next_segment: *mut *mut NET_BUFFER_SHARED_MEMORY,
+    next_mdl: *mut *mut MDL,
+}
+
+impl<'p> Tail<'p> {
+    #[inline]
+    fn of(pool: &'p Pool, frame: NonNull<Frame>) -> Self {
+        let frame = frame.as_ptr();
+        Self {
+            pool,
+            pieces: pool.frame_pieces.get(),
+            // SAFETY: the frame is the pool's; these only compute addresses.
+            next_segment: unsafe { &raw mut (*frame).segment.NextSharedMemorySegment },
+            // SAFETY: as above.
+            next_mdl: unsafe { &raw mut (*frame).mdl.Next },
+        }
+    }
+
+    /// Describes `len` bytes where they lie.
+    #[inline]
+    fn describe(
+        &mut self,
+        memory: &GuestMemory,
+        mut gpa: u64,
+        mut len: u32,
+    ) -> Result<(), BuildError> {
+        loop {
+            let place = memory.locate(gpa, len)?;
+            let Some(piece) = self.pool.next_piece(self.pieces) else {
+                return Err(no_segment(self.pool));
+            };
+            let piece = piece.as_ptr();
+            // SAFETY: the piece is the pool's and not in use, the links are those of the frame or of its last piece, and no
+            // reference to any of them exists.
+            unsafe {
+                (*piece).segment.SharedMemoryHandle = to_ndis(place.handle);
+                (*piece).segment.SharedMemoryOffset = place.offset;
+                (*piece).segment.SharedMemoryLength = place.len;
+                (*piece).mdl.ByteCount = place.len;
+                *self.next_segment = &raw mut (*piece).segment;
+                *self.next_mdl = &raw mut (*piece).mdl;
+                self.next_segment = &raw mut (*piece).segment.NextSharedMemorySegment;
+                self.next_mdl = &raw mut (*piece).mdl.Next;
+            }
+            self.pieces += 1;
+            len -= place.len;
+            if len == 0 {
+                return Ok(());
+            }
+            gpa += u64::from(place.len);
+        }
+    }
+
+    #[inline]
+    fn end(&self) {
+        // SAFETY: the links are those of the frame or of its last piece, and no reference to them exists.
+        unsafe {
+            *self.next_segment = ptr::null_mut();
+            *self.next_mdl = ptr::null_mut();
+        }
+    }
+}
+
+/// The buffer that the lookahead is copied to.
 #[inline]
-unsafe fn link(last: *mut Piece, next: *mut Piece) {
-    // SAFETY: the caller's.
+fn lookahead_of<'p>(frame: NonNull<Frame>) -> &'p mut [u8; LOOKAHEAD] {
+    // SAFETY: the MDL describes LOOKAHEAD bytes of host memory that are this frame's alone, and while it is being built
+    // nobody has an `Nbl` to look at them with.
+    unsafe { &mut *(*frame.as_ptr()).mdl.MappedSystemVa.cast() }
+}
+
+/// Writes the words that are a frame's own: it has `len` bytes, nothing else is said of it and it is in no queue.
+#[inline]
+fn start_over(frame: NonNull<Frame>, len: u32) {
+    let frame = frame.as_ptr();
+    // SAFETY: the frame is the pool's and not in use, and no reference to it exists. All bits zero are a value of every word
+    // that is cleared.
     unsafe {
-        (*last).segment.NextSharedMemorySegment = &raw mut (*next).segment;
-        (*last).mdl.Next = &raw mut (*next).mdl;
+        (*frame).mdl.ByteCount = len.min(LOOKAHEAD as u32);
+        (*frame).nb.stDataLength = len as usize;
+        (*frame).nbl.Next = ptr::null_mut();
+        (&raw mut (*frame).nbl)
+            .cast::<u8>()
+            .add(CLEARED)
+            .write_bytes(0, CLEARED_END - CLEARED);
+        (*frame).nbl.NetBufferListInfo[NetBufferListFilteringInfo] = ptr::null_mut();
+    }
+}
+
+/// What starts empty in every frame and lies in one piece, so that a few wide stores clear it: from the words of the
+/// miniport over Scratch, SourceHandle, flags and Status to the slot of the 802.1Q tag.
+const CLEARED: usize = offset_of!(NET_BUFFER_LIST, MiniportReserved);
+const CLEARED_END: usize = offset_of!(NET_BUFFER_LIST, NetBufferListInfo)
+    + (Ieee8021QNetBufferListInfo + 1) * size_of::<PVOID>();
+const _: () = assert!(NDIS_STATUS_SUCCESS == 0);
+
+#[cold]
+fn too_short(len: u64, header: usize) -> BuildError {
+    match len.checked_sub(header as u64) {
+        Some(frame) => BuildError::RuntFrame { len: frame as u32 },
+        None => BuildError::TooShort { len, header },
+    }
+}
+
+#[cold]
+fn no_segment(pool: &Pool) -> BuildError {
+    if pool.has_all_segments() {
+        BuildError::TooScattered {
+            segments: pool.segments_left(),
+        }
+    } else {
+        BuildError::PoolExhausted
     }
 }

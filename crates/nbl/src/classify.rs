@@ -1,78 +1,87 @@
-//! Sorts a burst into one chain a key, each in arrival order.
-#![allow(unsafe_code)]
+//! Sorts a burst into one chain for each key, so that what follows runs once a destination instead of once a frame.
+//!
+//! Invariant: of `classes`, the first `count` are there, and their keys are the first `count` of `keys`.
+
+#![allow(
+    unsafe_code,
+    reason = "UNSAFETY: storage that is not filled beforehand"
+)]
 
 use std::mem::MaybeUninit;
 
 use crate::BURST;
-use crate::frame::Nbl;
+use crate::nbl::Nbl;
 use crate::queue::NblQueue;
 
-/// The chains of one burst by key. A burst has at most [`BURST`] frames, so at most as many keys.
-#[derive(Debug)]
+/// The chains of one burst by key, each in the order in which its frames came (L4). A burst has at most [`BURST`] frames,
+/// so at most as many keys.
 pub struct Classifier<'p> {
-    /// The first `count` are there. Not initialised beforehand: that would cost more than most bursts.
-    classes: [MaybeUninit<(u32, NblQueue<'p>)>; BURST],
+    keys: [u32; BURST],
+    /// Not filled beforehand: that would cost more than classifying most bursts.
+    classes: [MaybeUninit<NblQueue<'p>>; BURST],
     count: usize,
-    last: usize,
+    /// Class and key of the frame before: the next one is of the same more often than not. No key is `NO_KEY`.
+    last: (usize, u64),
 }
+
+const NO_KEY: u64 = u64::MAX;
 
 impl<'p> Classifier<'p> {
     /// No chain.
     #[inline]
-    #[must_use]
     pub fn new() -> Self {
         Self {
+            keys: [0; BURST],
             classes: [const { MaybeUninit::uninit() }; BURST],
             count: 0,
-            last: 0,
+            last: (0, NO_KEY),
         }
     }
 
-    /// True if no frame is classified.
+    /// Whether no frame is classified.
     #[inline]
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Puts a frame at the end of the chain of `key`. Gives it back if it has a key that has no chain and no
-    /// room for one, which takes more frames than a burst has.
+    /// Puts a frame at the end of the chain of `key`.
+    ///
+    /// # Errors
+    /// Gives the frame back if its key is new and there are [`BURST`] others.
     #[inline]
     pub fn push(&mut self, key: u32, nbl: Nbl<'p>) -> Result<(), Nbl<'p>> {
-        let last = self.last;
-        let at = match self.classes().get(last) {
-            Some((other, _)) if *other == key => last,
-            _ => match self.classes().iter().position(|(other, _)| *other == key) {
-                Some(at) => at,
+        if self.last.1 != u64::from(key) {
+            let known = self.keys[..self.count]
+                .iter()
+                .position(|known| *known == key);
+            let class = match known {
+                Some(class) => class,
                 None if self.count == BURST => return Err(nbl),
-                None => {
-                    self.classes[self.count].write((key, NblQueue::new()));
-                    self.count += 1;
-                    self.count - 1
-                }
-            },
-        };
-        self.last = at;
-        self.classes()[at].1.push(nbl);
+                None => self.open(key),
+            };
+            self.last = (class, u64::from(key));
+        }
+        // SAFETY: a class that was the last is less than `count`, and the first `count` are there.
+        unsafe { self.classes[self.last.0].assume_init_mut() }.push(nbl);
         Ok(())
     }
 
-    /// The chains, in the order in which their keys came first. The classifier is empty afterwards.
+    /// The chains, in the order in which their keys came first. The classifier is empty from here on.
     #[inline]
     pub fn drain(&mut self) -> impl Iterator<Item = (u32, NblQueue<'p>)> {
         let count = std::mem::take(&mut self.count);
-        self.last = 0;
-        // SAFETY: the first `count` are initialised; each is read once, for `count` is 0 from here on.
-        self.classes[..count]
-            .iter()
-            .map(|class| unsafe { class.assume_init_read() })
+        self.last = (0, NO_KEY);
+        let classes = self.keys[..count].iter().zip(&self.classes[..count]);
+        // SAFETY: the first `count` were there, and are read once: `count` is 0 from here on.
+        classes.map(|(key, class)| (*key, unsafe { class.assume_init_read() }))
     }
 
-    #[inline]
-    fn classes(&mut self) -> &mut [(u32, NblQueue<'p>)] {
-        let classes = &mut self.classes[..self.count];
-        // SAFETY: the first `count` are initialised.
-        unsafe { &mut *(std::ptr::from_mut(classes) as *mut [(u32, NblQueue<'p>)]) }
+    fn open(&mut self, key: u32) -> usize {
+        let class = self.count;
+        self.keys[class] = key;
+        self.classes[class].write(NblQueue::new());
+        self.count += 1;
+        class
     }
 }
 

@@ -1,16 +1,21 @@
-//! Shared memory handles in their two forms: NDIS's pointer-sized one and `shmem`'s.
+//! Shared memory handles in their two forms: NDIS's, as wide as a pointer, and `shmem`'s.
+//!
+//! What stands in a segment is `shmem`'s handle, bit for bit. It is no address of anything.
 
 use ndis::NDIS_HANDLE;
 use shmem::Handle;
 
-/// As it stands in a segment. On 32-bit hosts a handle's upper half does not fit, and resolves to nothing.
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("a handle has 64 bits and must fit into a segment's NDIS_HANDLE");
+
+/// As it stands in a segment.
 #[inline]
 pub(crate) fn to_ndis(handle: Handle) -> NDIS_HANDLE {
     std::ptr::without_provenance_mut(handle.to_bits() as usize)
 }
 
-/// As `shmem` resolves it. `None` for NULL, which NDIS gives to memory that no allocation names (M4): here
-/// every block has a handle, so NULL names nothing.
+/// As `shmem` resolves it. `None` for NULL, which NDIS allows for memory that comes from the HAL (M4). Here every block is
+/// registered, so NULL names nothing.
 #[inline]
 pub(crate) fn from_ndis(handle: NDIS_HANDLE) -> Option<Handle> {
     Handle::from_bits(handle.addr() as u64)
@@ -22,12 +27,14 @@ mod tests {
 
     #[test]
     fn m4_a_null_handle_names_no_block() {
-        assert_eq!(from_ndis(std::ptr::null_mut()), None);
+        assert_eq!(from_ndis(ndis::NDIS_SHARED_MEM_HANDLE_HAL_ALLOCATED), None);
     }
 
     #[test]
     fn a_handle_survives_the_way_through_a_segment() {
-        let handle = Handle::from_bits(7 << 32 | 3).unwrap();
-        assert_eq!(from_ndis(to_ndis(handle)), Some(handle));
+        for bits in [1, 7 << 32 | 3, u64::MAX] {
+            let handle = Handle::from_bits(bits).unwrap();
+            assert_eq!(from_ndis(to_ndis(handle)), Some(handle));
+        }
     }
 }

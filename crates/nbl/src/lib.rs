@@ -1,42 +1,103 @@
-//! NET_BUFFER_LIST pools and chains over shared memory: build, iterate, classify, lookahead split.
+//! NET_BUFFER_LIST pools and chains over shared memory: build, iterate, classify, transfer.
 //!
-//! A frame that a guest sent is described where it lies. One chain says it in MDLs, the other, element
-//! by element beside it, in shared memory segments:
+//! A frame that a guest sends is described where it lies, in the structures that NDIS has for it. One chain says it in MDLs,
+//! and beside it, element by element, one says it in shared memory segments:
 //!
 //! ```text
-//!  NET_BUFFER_LIST ─FirstNetBuffer─▶ NET_BUFFER
-//!   slot 14: queue id                 ├─MdlChain─────────▶ MDL(lookahead) ─▶ MDL(post-lookahead) ─▶ …
-//!   slot  4: 802.1Q tag               └─SharedMemoryInfo─▶ segment ────────▶ segment ─────────────▶ …
-//!                                                          host block        the guest's own blocks
+//!  NET_BUFFER_LIST          NET_BUFFER
+//!   Next ─► next frame       DataLength
+//!   FirstNetBuffer ────────► MdlChain ─────────► MDL ────────► MDL ────────► MDL ────────► NULL
+//!   slot 14: queue id        SharedMemoryInfo ─► segment ────► segment ────► segment ────► NULL
+//!   slot  4: 802.1Q tag                            │             │             │
+//!   slots 0, 2: offloads                           ▼             ▼             ▼
+//!                                               lookahead     (handle, offset, length)
+//!                                               the host's    in blocks of the guest's
+//!                                               own copy      own memory, not touched yet
 //! ```
 //!
-//! The lookahead is the host's copy of the frame's first bytes, which no guest can rewrite after it was
-//! judged; the same copy is what is delivered (NDIS rule L1).
+//! The *lookahead* is the host's copy of the frame's first [`LOOKAHEAD`] bytes. The guest can rewrite its own memory at any
+//! moment, so headers are judged in the lookahead only, and the same bytes are what is delivered (rules L1 and L3 of the
+//! project's NDIS reference). The rest is copied once, by [`transfer`], into buffers that the receiver has posted; those are
+//! a chain of segments too, a [`ReceiveChain`].
 //!
-//! Invariants
-//! * Everything is allocated by [`Pool::new`]; a burst takes from the pool, [`Pool::reset`] gives all of it back.
-//!   `reset` borrows the pool mutably, so no [`Nbl`] outlives its burst.
-//! * A pool and its frames belong to one thread at a time.
-//! * No pointer into guest memory leaves `shmem`: MDLs of guest bytes carry lengths, no addresses.
+//! # A burst
+//!
+//! ```
+//! use nbl::{BURST, Classifier, Pool, ReceiveChain, transfer};
+//! # use shmem::{BlockRegistry, GuestMemory, Mapping, Region};
+//! # let mut registry = BlockRegistry::new();
+//! # let mapping = Mapping::anonymous(8192)?;
+//! # let handles = registry.register(&mapping, 0, 8192);
+//! # let receiver = handles[0];
+//! # let memory = GuestMemory::new(vec![Region { gpa: 0, uva: 0, len: 8192, mapping, mapping_offset: 0, handles }])?;
+//! let mut pool = Pool::new(BURST, 1024)?;
+//! let lookahead = registry.register(pool.lookahead(), 0, pool.lookahead().len());
+//! pool.set_lookahead_handle(lookahead[0]);
+//! let blocks = registry.snapshot();
+//!
+//! pool.reset();
+//! let mut header = [0; 12];
+//! let frame = pool.build(&memory, [(0, 12), (4096, 1514)], &mut header, 1514)?;
+//! assert_eq!(frame.lookahead().len(), 128);
+//!
+//! let mut classes = Classifier::new();
+//! frame.set_queue_id(3);
+//! let _ = classes.push(3, frame);
+//! for (_queue, frames) in classes.drain() {
+//!     for frame in frames.iter() {
+//!         let mut receive = ReceiveChain::new();
+//!         receive.push(&pool, receiver, 2048, 1514);
+//!         assert_eq!(transfer(&blocks, frame, receive)?, 1514);
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A frame cannot outlive its burst:
+//!
+//! ```compile_fail
+//! # fn burst(pool: &mut nbl::Pool, memory: &shmem::GuestMemory) -> Result<(), Box<dyn std::error::Error>> {
+//! let frame = pool.build(memory, [(0, 1514)], &mut [0; 12], 1514)?;
+//! pool.reset();
+//! frame.data_len();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! * Everything is allocated and linked in [`Pool::new`]. A burst writes only what differs from frame to frame (B3).
+//! * A pool, and what it has handed out, is one thread's at a time. [`Pool::reset`] takes everything back.
+//! * A walk along a chain ends, whatever was done to the chain: at its end, or with a [`ChainError`].
+//! * No pointer into guest memory leaves `shmem`: MDLs of guest bytes have a length and no address.
+//!
+//! # Where this differs from NDIS
+//!
+//! * A frame has as many segments as the guest's buffers make it, not exactly two (B1), and none behind the lookahead if the
+//!   lookahead has all of it (B7).
+//! * A NULL handle is legal in NDIS and names nothing here (M4).
+//! * There is one NET_BUFFER in each NET_BUFFER_LIST.
 
 mod build;
 mod classify;
 mod frame;
 mod handle;
+mod nbl;
 mod pool;
 mod queue;
 mod receive;
 mod segments;
+mod slab;
 mod transfer;
 
 pub use build::BuildError;
 pub use classify::Classifier;
-pub use frame::Nbl;
+pub use nbl::Nbl;
 pub use pool::Pool;
-pub use queue::NblQueue;
+pub use queue::{Iter, NblQueue};
 pub use receive::ReceiveChain;
-pub use segments::{ChainError, Mdls, Segment, Segments};
-pub use transfer::{Side, TransferError, transfer};
+pub use segments::{ChainError, Link, Mdls, RawChain, Segment, Segments};
+pub use transfer::{SegmentError, Side, TransferError, prefetch, transfer};
 
 /// Bytes of a frame that are copied to the host before they are judged.
 pub const LOOKAHEAD: usize = 128;

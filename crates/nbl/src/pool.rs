@@ -1,225 +1,202 @@
-//! A worker's store of frames and segments, linked once and reused by every burst.
-#![allow(unsafe_code)]
+//! A worker's store of frames and segments: allocated and linked once, used anew by every burst.
+//!
+//! Frames are taken from the first on. Segments are taken from both ends of one row: those of frames from the first on,
+//! those of receive buffers from the last on, so that the latter can be given back alone while the burst's frames stay.
+//!
+//! Invariant: everything below `frames_taken` and `frame_pieces`, and the last `receive_pieces`, may be in use; the rest is
+//! not. An index falls only in [`Pool::reset`], which nothing that was taken survives, and in [`Pool::rewind_receive`],
+//! which says what becomes of it.
 
-use std::cell::{Cell, UnsafeCell};
+#![allow(unsafe_code, reason = "UNSAFETY: links the structures to one another")]
+
+use std::cell::Cell;
+use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use ndis::{MDL, NDIS_HANDLE, NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_SHARED_MEMORY};
+use ndis::{CSHORT, MDL, MDL_MAPPED_TO_SYSTEM_VA};
 use shmem::{Handle, MapError, Mapping};
 
 use crate::LOOKAHEAD;
-use crate::frame::Nbl;
+use crate::frame::{Frame, Piece};
 use crate::handle::to_ndis;
-
-/// The most segments that a chain can have: those of the largest pool and a lookahead.
-pub(crate) const LONGEST_CHAIN: usize = MOST_SEGMENTS + 1;
-
-const MOST_SEGMENTS: usize = 16 * 1024;
+use crate::slab::Slab;
 
 /// Frames and segments for one worker's bursts.
-#[derive(Debug)]
+///
+/// The lookahead mapping is to be registered as a block, so that frames can be copied from it. Nobody but the pool may
+/// write to it: [`Nbl::lookahead`](crate::Nbl::lookahead) lends it out as a slice.
 pub struct Pool {
-    frames: Box<[UnsafeCell<Frame>]>,
-    pieces: Box<[UnsafeCell<Piece>]>,
+    frames: Slab<Frame>,
+    pieces: Slab<Piece>,
     lookahead: Arc<Mapping>,
-    frames_taken: Cell<usize>,
-    pieces_taken: Cell<usize>,
-    /// Pieces below this describe the burst's frames; those above, receive buffers.
-    end_of_frames: Cell<usize>,
+    pub(crate) frames_taken: Cell<usize>,
+    pub(crate) frame_pieces: Cell<usize>,
+    receive_pieces: Cell<usize>,
 }
 
-/// One frame's structures, side by side. What does not change from frame to frame is set once (B3).
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Frame {
-    pub(crate) nbl: NET_BUFFER_LIST,
-    pub(crate) nb: NET_BUFFER,
-    pub(crate) lookahead: Piece,
-    pub(crate) receive: Receive,
-    /// The host's copy of the frame's first bytes.
-    pub(crate) lookahead_at: NonNull<u8>,
-}
-
-/// An MDL and the segment beside it, which describe the same bytes.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub(crate) struct Piece {
-    pub(crate) segment: NET_BUFFER_SHARED_MEMORY,
-    pub(crate) mdl: MDL,
-}
-
-/// The receive buffers that a frame is about to be copied into.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Receive {
-    pub(crate) first: *mut Piece,
-    pub(crate) last: *mut Piece,
-    pub(crate) pieces: u32,
-    pub(crate) bytes: u32,
-}
-
-impl Receive {
-    pub(crate) const NONE: Self = Self {
-        first: std::ptr::null_mut(),
-        last: std::ptr::null_mut(),
-        pieces: 0,
-        bytes: 0,
-    };
-}
-
-// SAFETY: every pointer in a pool's structures leads into its own boxes or its own mapping, which move
-// with it; a pool is not `Sync`, so it has one thread at a time.
+// SAFETY: every pointer in the structures leads into the pool's own slabs or its own mapping, which stay where they are
+// when the pool moves. It is not `Sync`, and what borrows it is not `Send`, so one thread at a time follows them.
 unsafe impl Send for Pool {}
 
 impl Pool {
-    /// A pool of `frames` frames, each with its lookahead buffer, and `segments` further segments (of more
-    /// than 16 Ki, those).
+    /// A pool of `frames` frames, each with a lookahead buffer of its own, and `segments` segments for what of the frames
+    /// lies behind the lookahead and for receive buffers.
     ///
     /// # Errors
-    /// The operating system has no memory for the lookahead buffers.
+    /// [`MapError`], if there is no memory for the lookahead buffers, none is wanted or all together exceed 4 GiB.
     pub fn new(frames: usize, segments: usize) -> Result<Self, MapError> {
-        let lookahead = Mapping::anonymous(frames * LOOKAHEAD)?;
-        let piece = Piece {
-            segment: NET_BUFFER_SHARED_MEMORY::zeroed(),
-            mdl: MDL::zeroed(),
-        };
-        let mut pool = Self {
-            frames: (0..frames)
-                .map(|at| {
-                    UnsafeCell::new(Frame {
-                        nbl: NET_BUFFER_LIST::zeroed(),
-                        nb: NET_BUFFER::zeroed(),
-                        lookahead: piece,
-                        receive: Receive::NONE,
-                        // SAFETY: `at` < `frames`, and the mapping has LOOKAHEAD bytes for each.
-                        lookahead_at: unsafe { lookahead.as_ptr().add(at * LOOKAHEAD) },
-                    })
-                })
-                .collect(),
-            pieces: (0..segments.min(MOST_SEGMENTS))
-                .map(|_| UnsafeCell::new(piece))
-                .collect(),
+        let lookahead = Mapping::anonymous(lookahead_bytes(frames)?)?;
+        let pool = Self {
+            frames: Slab::new((0..frames).map(|_| Frame::zeroed()).collect()),
+            pieces: Slab::new((0..segments).map(|_| Piece::zeroed()).collect()),
             lookahead,
             frames_taken: Cell::new(0),
-            pieces_taken: Cell::new(0),
-            end_of_frames: Cell::new(0),
+            frame_pieces: Cell::new(0),
+            receive_pieces: Cell::new(0),
         };
-        pool.link();
+        pool.set_what_stays();
         Ok(pool)
     }
 
-    /// Links each frame's structures to one another: they stay where they are for the pool's life.
-    fn link(&mut self) {
-        for (at, frame) in self.frames.iter().enumerate() {
-            let frame = frame.get();
-            // SAFETY: `&mut self`: nobody else has a pointer into the pool yet.
-            unsafe {
-                (*frame).nbl.FirstNetBuffer = &raw mut (*frame).nb;
-                let mdl = &raw mut (*frame).lookahead.mdl;
-                (*frame).nb.MdlChain = mdl;
-                (*frame).nb.CurrentMdl = mdl;
-                (*frame).nb.SharedMemoryInfo = &raw mut (*frame).lookahead.segment;
-                (*mdl).StartVa = (*frame).lookahead_at.as_ptr().cast();
-                (*mdl).MappedSystemVa = (*mdl).StartVa;
-                (*mdl).MdlFlags = ndis::MDL_MAPPED_TO_SYSTEM_VA;
-                (*frame).lookahead.segment.SharedMemoryOffset = (at * LOOKAHEAD) as u32;
-            }
-        }
-    }
-
-    /// The memory that the lookahead copies are made to, to be registered as a block.
-    #[must_use]
+    /// The memory of the lookahead buffers.
     pub fn lookahead(&self) -> &Arc<Mapping> {
         &self.lookahead
     }
 
-    /// Names the block that [`Pool::lookahead`] was registered as, in every lookahead segment.
+    /// Names the block that [`Pool::lookahead`] was registered as, in every frame's first segment. Until then they have
+    /// no handle, and their frames cannot be copied (M4).
     pub fn set_lookahead_handle(&mut self, handle: Handle) {
-        for frame in &mut self.frames {
-            frame.get_mut().lookahead.segment.SharedMemoryHandle = to_ndis(handle);
+        for frame in self.frames.iter() {
+            // SAFETY: the slab's, and `&mut self` says that nobody else looks at it.
+            unsafe { (*frame.as_ptr()).segment.SharedMemoryHandle = to_ndis(handle) };
         }
     }
 
-    /// Starts a burst: every frame and segment is back. No [`Nbl`] of the last burst is left, for it
-    /// would borrow the pool.
+    /// Starts a burst: every frame and every segment is back. Nothing of the last burst is left, for it would borrow the
+    /// pool.
     #[inline]
     pub fn reset(&mut self) {
         self.frames_taken.set(0);
-        self.pieces_taken.set(0);
-        self.end_of_frames.set(0);
+        self.frame_pieces.set(0);
+        self.receive_pieces.set(0);
     }
 
-    /// Ends the burst's frames: segments taken from here on describe receive buffers.
-    #[inline]
-    pub fn end_of_pull(&self) {
-        self.end_of_frames.set(self.pieces_taken.get());
-    }
-
-    /// Gives the segments of receive buffers back. Frames still name them until they are given others
-    /// ([`Nbl::set_receive`]); reading such a chain is harmless and tells nothing.
+    /// Gives the segments of all receive buffers back. Chains that are still attached to frames
+    /// ([`Nbl::set_receive`](crate::Nbl::set_receive)) have no meaning from here on: walking one is harmless, and finds an
+    /// error or the buffers of another chain.
     #[inline]
     pub fn rewind_receive(&self) {
-        self.pieces_taken.set(self.end_of_frames.get());
+        self.receive_pieces.set(0);
     }
+
+    /// Says that the burst's frames are all built.
+    #[inline]
+    pub fn end_of_pull(&self) {}
 
     /// Frames left in this burst.
     #[inline]
-    #[must_use]
     pub fn frames_left(&self) -> usize {
-        self.frames.len() - self.frames_taken.get()
+        self.frames.count() - self.frames_taken.get()
     }
 
     /// Segments left in this burst.
     #[inline]
-    #[must_use]
     pub fn segments_left(&self) -> usize {
-        self.pieces.len() - self.pieces_taken.get()
+        self.pieces.count() - self.frame_pieces.get() - self.receive_pieces.get()
     }
 
+    /// The frame that is taken next, if there is one.
     #[inline]
-    pub(crate) fn take_frame(&self) -> Option<Nbl<'_>> {
-        let at = self.frames_taken.get();
-        let frame = NonNull::new(self.frames.get(at)?.get())?;
-        self.frames_taken.set(at + 1);
-        // SAFETY: the frame is ours, and we are borrowed.
-        Some(unsafe { Nbl::new(frame) })
+    pub(crate) fn next_frame(&self) -> Option<NonNull<Frame>> {
+        self.frames.at(self.frames_taken.get())
     }
 
-    /// Gives back the frame taken last and every segment taken since `pieces_taken`.
-    pub(crate) fn untake_frame(&self, pieces_taken: usize) {
-        self.frames_taken.set(self.frames_taken.get() - 1);
-        self.pieces_taken.set(pieces_taken);
-    }
-
+    /// The piece that is taken next for a frame which has taken all from `frame_pieces` to `index`, if there is one.
     #[inline]
-    pub(crate) fn pieces_taken(&self) -> usize {
-        self.pieces_taken.get()
-    }
-
-    /// Takes a piece that describes `len` bytes of `block` from `offset`, and ends a chain.
-    #[inline]
-    pub(crate) fn take_piece(
-        &self,
-        block: NDIS_HANDLE,
-        offset: u32,
-        len: u32,
-    ) -> Option<NonNull<Piece>> {
-        let at = self.pieces_taken.get();
-        let piece = NonNull::new(self.pieces.get(at)?.get())?;
-        self.pieces_taken.set(at + 1);
-        // SAFETY: the piece is the pool's, and no reference to it exists: chains hold raw pointers.
-        unsafe {
-            let segment = &raw mut (*piece.as_ptr()).segment;
-            segment.write(NET_BUFFER_SHARED_MEMORY {
-                NextSharedMemorySegment: std::ptr::null_mut(),
-                SharedMemoryFlags: 0,
-                SharedMemoryHandle: block,
-                SharedMemoryOffset: offset,
-                SharedMemoryLength: len,
-            });
-            (*piece.as_ptr()).mdl.Next = std::ptr::null_mut();
-            (*piece.as_ptr()).mdl.ByteCount = len;
+    pub(crate) fn next_piece(&self, index: usize) -> Option<NonNull<Piece>> {
+        let end = self.pieces.count() - self.receive_pieces.get();
+        if index < end {
+            self.pieces.at(index)
+        } else {
+            None
         }
-        Some(piece)
     }
+
+    /// Whether all segments are there for the next frame.
+    pub(crate) fn has_all_segments(&self) -> bool {
+        self.segments_left() == self.pieces.count()
+    }
+
+    /// Takes a piece for a receive buffer.
+    #[inline]
+    pub(crate) fn take_receive_piece(&self) -> Option<NonNull<Piece>> {
+        if self.segments_left() == 0 {
+            return None;
+        }
+        let taken = self.receive_pieces.get() + 1;
+        self.receive_pieces.set(taken);
+        self.pieces.at(self.pieces.count() - taken)
+    }
+
+    /// Writes what is the same for every frame that will ever be (B3).
+    fn set_what_stays(&self) {
+        for (index, frame) in self.frames.iter().enumerate() {
+            let frame = frame.as_ptr();
+            let offset = index * LOOKAHEAD;
+            // SAFETY: the mapping has this many bytes for each frame; the frame is the slab's, and nobody else knows the
+            // pool yet.
+            unsafe {
+                let bytes = self.lookahead.as_ptr().add(offset).as_ptr();
+                (*frame).mdl = mapped(bytes);
+                (*frame).segment.SharedMemoryOffset = offset as u32;
+                (*frame).segment.SharedMemoryLength = LOOKAHEAD as u32;
+                (*frame).nb.MdlChain = &raw mut (*frame).mdl;
+                (*frame).nb.CurrentMdl = &raw mut (*frame).mdl;
+                (*frame).nb.SharedMemoryInfo = &raw mut (*frame).segment;
+                (*frame).nbl.FirstNetBuffer = &raw mut (*frame).nb;
+            }
+        }
+        for piece in self.pieces.iter() {
+            // SAFETY: the slab's, and nobody else knows the pool yet.
+            unsafe { (*piece.as_ptr()).mdl.Size = MDL_SIZE };
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("frames_left", &self.frames_left())
+            .field("segments_left", &self.segments_left())
+            .finish_non_exhaustive()
+    }
+}
+
+/// No page frame numbers follow ours.
+const MDL_SIZE: CSHORT = size_of::<MDL>() as CSHORT;
+
+/// What [`MDL::StartVa`] is a multiple of.
+const PAGE: usize = 4096;
+
+/// Describes host memory from `bytes` on, of which none is in use yet.
+fn mapped(bytes: *mut u8) -> MDL {
+    let in_page = bytes.addr() % PAGE;
+    MDL {
+        Size: MDL_SIZE,
+        MdlFlags: MDL_MAPPED_TO_SYSTEM_VA,
+        MappedSystemVa: bytes.cast(),
+        StartVa: bytes.wrapping_sub(in_page).cast(),
+        ByteOffset: in_page as u32,
+        ..MDL::zeroed()
+    }
+}
+
+/// Offsets into the lookahead block are ULONGs (B2).
+fn lookahead_bytes(frames: usize) -> Result<usize, MapError> {
+    let len = (frames as u64).saturating_mul(LOOKAHEAD as u64);
+    if len > shmem::MAX_BLOCK {
+        return Err(MapError::TooLarge { offset: 0, len });
+    }
+    Ok(len as usize)
 }

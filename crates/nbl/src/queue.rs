@@ -1,13 +1,19 @@
 //! A chain of frames, linked through their own `Next`.
-#![allow(unsafe_code)]
+//!
+//! Invariant: a queue that is not empty was linked by this file, from `first` to `last`, of frames of one burst. Each ends
+//! its chain when it is pushed, so every link that is followed leads to a frame of that burst, whatever else was linked in
+//! between. Who puts one frame into two queues gets frames in the wrong queue, but never more than `len` of them.
 
-use std::ptr::NonNull;
+#![allow(unsafe_code, reason = "UNSAFETY: follows the links of frames")]
 
-use crate::frame::Nbl;
-use crate::pool::Frame;
+use std::fmt;
+use std::ptr::{self, NonNull};
 
-/// A FIFO of frames. A frame is in at most one queue.
-#[derive(Debug)]
+use ndis::NET_BUFFER_LIST;
+
+use crate::nbl::Nbl;
+
+/// A FIFO of frames. A frame is in at most one queue at a time.
 pub struct NblQueue<'p> {
     ends: Option<(Nbl<'p>, Nbl<'p>)>,
     len: usize,
@@ -16,21 +22,18 @@ pub struct NblQueue<'p> {
 impl<'p> NblQueue<'p> {
     /// An empty queue.
     #[inline]
-    #[must_use]
     pub const fn new() -> Self {
         Self { ends: None, len: 0 }
     }
 
     /// Frames in the queue.
     #[inline]
-    #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// True if there is no frame in it.
+    /// Whether there is no frame in it.
     #[inline]
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -38,25 +41,26 @@ impl<'p> NblQueue<'p> {
     /// Puts a frame at the end.
     #[inline]
     pub fn push(&mut self, nbl: Nbl<'p>) {
-        nbl.write(|frame| frame.nbl.Next = std::ptr::null_mut());
-        match &mut self.ends {
-            Some((_, last)) => {
-                last.write(|frame| frame.nbl.Next = nbl.as_ptr().cast_mut());
-                *last = nbl;
+        link(nbl, ptr::null_mut());
+        let first = match self.ends {
+            Some((first, last)) => {
+                link(last, nbl.as_link());
+                first
             }
-            None => self.ends = Some((nbl, nbl)),
-        }
+            None => nbl,
+        };
+        self.ends = Some((first, nbl));
         self.len += 1;
     }
 
-    /// Puts all of `other` at the end, and leaves it empty.
+    /// Puts all of `other` at the end, in its order, and leaves it empty.
     #[inline]
     pub fn append(&mut self, other: &mut Self) {
         let other = std::mem::take(other);
-        match (&mut self.ends, other.ends) {
-            (Some((_, last)), Some((first, new_last))) => {
-                last.write(|frame| frame.nbl.Next = first.as_ptr().cast_mut());
-                *last = new_last;
+        match (self.ends, other.ends) {
+            (Some((first, last)), Some((next, end))) => {
+                link(last, next.as_link());
+                self.ends = Some((first, end));
                 self.len += other.len;
             }
             (None, Some(_)) => *self = other,
@@ -68,17 +72,20 @@ impl<'p> NblQueue<'p> {
     #[inline]
     pub fn pop_front(&mut self) -> Option<Nbl<'p>> {
         let (first, last) = self.ends?;
-        self.len -= 1;
-        self.ends = (self.len > 0)
-            .then(|| next(first))
-            .flatten()
-            .map(|next| (next, last));
+        let next = if self.len > 1 { next(first) } else { None };
+        self.ends = next.map(|next| (next, last));
+        self.len = if next.is_some() { self.len - 1 } else { 0 };
         Some(first)
     }
 
-    /// The frames, oldest first.
+    /// The frame at the front, which stays there.
     #[inline]
-    #[must_use]
+    pub fn front(&self) -> Option<Nbl<'p>> {
+        self.ends.map(|(first, _)| first)
+    }
+
+    /// The frames, oldest first; never more than the queue has now.
+    #[inline]
     pub fn iter(&self) -> Iter<'p> {
         Iter {
             next: self.ends.map(|(first, _)| first),
@@ -93,7 +100,13 @@ impl Default for NblQueue<'_> {
     }
 }
 
-/// The frames of a queue, at most as many as it had when asked.
+impl fmt::Debug for NblQueue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The frames of a queue; see [`NblQueue::iter`].
 #[derive(Clone, Debug)]
 pub struct Iter<'p> {
     next: Option<Nbl<'p>>,
@@ -105,22 +118,26 @@ impl<'p> Iterator for Iter<'p> {
 
     #[inline]
     fn next(&mut self) -> Option<Nbl<'p>> {
-        if self.left == 0 {
-            return None;
-        }
-        self.left -= 1;
         let nbl = self.next?;
+        self.left -= 1;
         self.next = if self.left > 0 { next(nbl) } else { None };
         Some(nbl)
     }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left))
+    }
 }
 
-/// The frame behind `nbl`. Its `Next` was written by this file, so it leads to a frame of the same pool,
-/// whose first member the NET_BUFFER_LIST is.
+#[inline]
+fn link(nbl: Nbl<'_>, next: *mut NET_BUFFER_LIST) {
+    // SAFETY: the list is there while its burst lasts, and no reference to it exists.
+    unsafe { (*nbl.as_link()).Next = next };
+}
+
 #[inline]
 fn next<'p>(nbl: Nbl<'p>) -> Option<Nbl<'p>> {
-    const { assert!(std::mem::offset_of!(Frame, nbl) == 0) };
-    let frame = NonNull::new(nbl.read(|frame| frame.nbl.Next))?.cast();
-    // SAFETY: see above; `nbl` shows that the pool is borrowed for `'p`.
-    Some(unsafe { Nbl::new(frame) })
+    // SAFETY: as for `link`. The link is NULL or, by the invariant, leads to a frame of the burst `'p`.
+    unsafe { NonNull::new((*nbl.as_link()).Next).map(|next| Nbl::from_link(next)) }
 }

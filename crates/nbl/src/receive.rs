@@ -1,74 +1,114 @@
 //! A receiver's posted buffers, described as a chain of segments like the frames themselves.
-#![allow(unsafe_code)]
+
+#![allow(unsafe_code, reason = "UNSAFETY: links segments to one another")]
 
 use std::marker::PhantomData;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
+use ndis::NET_BUFFER_SHARED_MEMORY;
 use shmem::Handle;
 
 use crate::handle::to_ndis;
-use crate::pool::{Pool, Receive};
+use crate::nbl::Burst;
+use crate::pool::Pool;
 use crate::segments::Segments;
 
-/// The receive buffers of one frame.
+/// The receive buffers of one frame, in the order in which they are filled. Copies share their segments: to push to two of
+/// them leaves the older one too long, which its walk reports.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceiveChain<'p> {
-    parts: Receive,
-    pool: PhantomData<&'p Pool>,
+    ends: Option<(
+        NonNull<NET_BUFFER_SHARED_MEMORY>,
+        NonNull<NET_BUFFER_SHARED_MEMORY>,
+    )>,
+    bytes: u32,
+    burst: Burst<'p>,
 }
 
 impl<'p> ReceiveChain<'p> {
-    /// An empty chain.
+    /// A chain of no buffers.
     #[inline]
-    #[must_use]
     pub fn new() -> Self {
-        Self::from_parts(Receive::NONE)
+        Self {
+            ends: None,
+            bytes: 0,
+            burst: PhantomData,
+        }
     }
 
-    /// Adds `len` bytes of a block from `offset`, by a segment of `pool`. False when it has none left.
+    /// Adds `len` bytes of a block from `offset` on, in a segment of `pool`. `false`, and the chain is as it was, when the
+    /// pool has no segment left or the chain would have more than 4 GiB. Nothing is added for no bytes.
     #[inline]
     pub fn push(&mut self, pool: &'p Pool, handle: Handle, offset: u32, len: u32) -> bool {
-        let Some(piece) = pool.take_piece(to_ndis(handle), offset, len) else {
+        if len == 0 {
+            return true;
+        }
+        let Some(bytes) = self.bytes.checked_add(len) else {
             return false;
         };
-        match NonNull::new(self.parts.last) {
-            // SAFETY: `last` is a piece of the borrowed pool, and no reference to it exists.
-            Some(last) => unsafe {
-                (*last.as_ptr()).segment.NextSharedMemorySegment =
-                    &raw mut (*piece.as_ptr()).segment
-            },
-            None => self.parts.first = piece.as_ptr(),
+        let Some(piece) = pool.take_receive_piece() else {
+            return false;
+        };
+        // SAFETY: both segments belong to the burst `'p`, so they are there, and no reference to them exists.
+        unsafe {
+            let segment = &raw mut (*piece.as_ptr()).segment;
+            (*segment).NextSharedMemorySegment = ptr::null_mut();
+            (*segment).SharedMemoryHandle = to_ndis(handle);
+            (*segment).SharedMemoryOffset = offset;
+            (*segment).SharedMemoryLength = len;
+            let segment = NonNull::new_unchecked(segment);
+            let first = match self.ends {
+                Some((first, last)) => {
+                    (*last.as_ptr()).NextSharedMemorySegment = segment.as_ptr();
+                    first
+                }
+                None => segment,
+            };
+            self.ends = Some((first, segment));
         }
-        self.parts.last = piece.as_ptr();
-        self.parts.pieces += 1;
-        self.parts.bytes += len;
+        self.bytes = bytes;
         true
     }
 
     /// Room in bytes.
     #[inline]
-    #[must_use]
     pub fn len_bytes(&self) -> u32 {
-        self.parts.bytes
+        self.bytes
     }
 
     /// The buffers, in order.
     #[inline]
-    #[must_use]
     pub fn segments(&self) -> Segments<'p> {
-        Segments::new(self.parts.first.cast(), self.parts.pieces as usize)
+        let first = self
+            .ends
+            .map_or(ptr::null_mut(), |(first, _)| first.as_ptr());
+        // SAFETY: linked here, of segments of the burst `'p`.
+        unsafe { Segments::new(first, self.bytes) }
     }
 
     #[inline]
-    pub(crate) fn into_parts(self) -> Receive {
-        self.parts
+    pub(crate) fn parts(
+        self,
+    ) -> Option<(
+        NonNull<NET_BUFFER_SHARED_MEMORY>,
+        NonNull<NET_BUFFER_SHARED_MEMORY>,
+        u32,
+    )> {
+        self.ends.map(|(first, last)| (first, last, self.bytes))
     }
 
+    /// # Safety
+    /// They must be what `parts` gave in the burst `'p`.
     #[inline]
-    pub(crate) fn from_parts(parts: Receive) -> Self {
+    pub(crate) unsafe fn from_parts(
+        first: NonNull<NET_BUFFER_SHARED_MEMORY>,
+        last: NonNull<NET_BUFFER_SHARED_MEMORY>,
+        bytes: u32,
+    ) -> Self {
         Self {
-            parts,
-            pool: PhantomData,
+            ends: Some((first, last)),
+            bytes,
+            burst: PhantomData,
         }
     }
 }

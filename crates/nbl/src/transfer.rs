@@ -1,12 +1,17 @@
 //! Copies a frame into receive buffers: two chains of segments, side by side.
+//!
+//! Each segment is resolved and checked against its block when its turn comes (B4), and its bytes move once, from window to
+//! window.
+
+use std::fmt;
 
 use shmem::{BlockError, BlockTable, Window};
 
-use crate::frame::Nbl;
+use crate::nbl::Nbl;
 use crate::receive::ReceiveChain;
-use crate::segments::Segments;
+use crate::segments::{ChainError, Segments};
 
-/// Whose segment it was.
+/// Whose segments they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// The frame's.
@@ -15,21 +20,35 @@ pub enum Side {
     Destination,
 }
 
-/// Why a frame could not be copied whole.
+/// Why a frame could not be copied. Some of its bytes may have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{error}")]
+#[error("{side}: {error}")]
 pub struct TransferError {
-    /// Whose segment is at fault.
+    /// Where the fault lies.
     pub side: Side,
-    /// What is wrong with it.
-    pub error: BlockError,
+    /// What it is.
+    pub error: SegmentError,
 }
 
-/// Copies `frame` into `receive`. Returns the bytes copied: the frame's length, or less if the receive
-/// buffers have less room.
+/// What is wrong with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SegmentError {
+    /// Its chain is broken.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// It names no memory.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+}
+
+/// Copies `frame` into `receive` and says how many bytes that are: those of the frame, or fewer if the receive buffers have
+/// less room.
+///
+/// The lookahead is copied from the very bytes that [`Nbl::lookahead`] showed.
 ///
 /// # Errors
-/// [`TransferError`]: a segment names no memory; bytes before it are copied.
+/// [`TransferError`].
 #[inline]
 pub fn transfer(
     blocks: &BlockTable,
@@ -37,59 +56,157 @@ pub fn transfer(
     receive: ReceiveChain<'_>,
 ) -> Result<u32, TransferError> {
     let mut from = Walk {
-        segments: frame.segments(),
+        chain: frame.segments_behind_lookahead(),
+        blocks,
         side: Side::Source,
     };
     let mut to = Walk {
-        segments: receive.segments(),
+        chain: receive.segments(),
+        blocks,
         side: Side::Destination,
     };
-    let mut left = frame.data_len();
-    let mut copied = 0;
-    let (mut source, mut destination) = (from.next(blocks)?, to.next(blocks)?);
-    while let (Some(src), Some(dst)) = (source, destination) {
-        let n = src.len().min(dst.len()).min(left as usize);
-        shmem::copy(src, dst, n);
-        copied += n as u32;
-        left -= n as u32;
-        if left == 0 {
-            break;
-        }
-        source = if n == src.len() {
-            from.next(blocks)?
-        } else {
-            src.narrow(n, src.len() - n)
-        };
-        destination = if n == dst.len() {
-            to.next(blocks)?
-        } else {
-            dst.narrow(n, dst.len() - n)
-        };
+    let Some(mut into) = to.next()? else {
+        return Ok(0);
+    };
+    if into.len() < frame.data_len() as usize {
+        return side_by_side(
+            frame,
+            from,
+            Room {
+                rest: Some(into),
+                buffers: to,
+                written: 0,
+            },
+        );
     }
-    Ok(copied)
+    let mut written = into.write(frame.lookahead());
+    while let Some(rest) = behind(into, written)
+        && let Some(bytes) = from.next()?
+    {
+        into = rest;
+        written = bytes.copy_to(into);
+    }
+    Ok(frame.data_len())
 }
 
-struct Walk<'p> {
-    segments: Segments<'p>,
+/// Starts to bring into the cache what [`transfer`] will wait for; to be called a frame ahead. A frame that fits into the
+/// lookahead needs nothing: its bytes are there, and writing does not wait.
+#[inline]
+pub fn prefetch(blocks: &BlockTable, frame: Nbl<'_>, receive: ReceiveChain<'_>) {
+    let mut from = Walk {
+        chain: frame.segments_behind_lookahead(),
+        blocks,
+        side: Side::Source,
+    };
+    if let Ok(Some(bytes)) = from.next() {
+        bytes.prefetch();
+        let mut to = Walk {
+            chain: receive.segments(),
+            blocks,
+            side: Side::Destination,
+        };
+        if let Ok(Some(into)) = to.next() {
+            into.prefetch_write();
+        }
+    }
+}
+
+/// Copies into several receive buffers.
+#[inline]
+fn side_by_side(
+    frame: Nbl<'_>,
+    mut from: Walk<'_, '_>,
+    mut room: Room<'_, '_>,
+) -> Result<u32, TransferError> {
+    let mut lookahead = frame.lookahead();
+    while !lookahead.is_empty()
+        && let Some(into) = room.next()?
+    {
+        let now = into.write(lookahead);
+        room.fill(now);
+        lookahead = &lookahead[now..];
+    }
+    while let Some(bytes) = from.next()? {
+        let mut left = Some(bytes);
+        while let Some(bytes) = left {
+            let Some(into) = room.next()? else {
+                return Ok(room.written);
+            };
+            let now = bytes.copy_to(into);
+            room.fill(now);
+            left = behind(bytes, now);
+        }
+    }
+    Ok(room.written)
+}
+
+/// What of the receive buffers is not written yet.
+struct Room<'a, 'p> {
+    /// Of the buffer that is being filled.
+    rest: Option<Window<'a>>,
+    buffers: Walk<'a, 'p>,
+    /// In bytes.
+    written: u32,
+}
+
+impl<'a> Room<'a, '_> {
+    /// Where the next bytes go; `None` when the buffers are full.
+    #[inline]
+    fn next(&mut self) -> Result<Option<Window<'a>>, TransferError> {
+        if self.rest.is_none() {
+            self.rest = self.buffers.next()?;
+        }
+        Ok(self.rest)
+    }
+
+    #[inline]
+    fn fill(&mut self, bytes: usize) {
+        self.rest = self.rest.and_then(|rest| behind(rest, bytes));
+        self.written += bytes as u32;
+    }
+}
+
+/// One of the two chains.
+struct Walk<'a, 'p> {
+    chain: Segments<'p>,
+    blocks: &'a BlockTable,
     side: Side,
 }
 
-impl Walk<'_> {
-    /// The next segment's memory; empty segments are passed over.
+impl<'a> Walk<'a, '_> {
+    /// The next segment's memory.
     #[inline]
-    fn next<'b>(&mut self, blocks: &'b BlockTable) -> Result<Option<Window<'b>>, TransferError> {
-        for segment in self.segments.by_ref() {
-            let window = segment
-                .map_err(|_| BlockError::OutOfRange)
-                .and_then(|segment| segment.window(blocks));
-            let window = window.map_err(|error| TransferError {
-                side: self.side,
-                error,
-            })?;
-            if window.len() > 0 {
-                return Ok(Some(window));
-            }
-        }
-        Ok(None)
+    fn next(&mut self) -> Result<Option<Window<'a>>, TransferError> {
+        let Some(segment) = self.chain.next() else {
+            return Ok(None);
+        };
+        let window = segment.map_err(SegmentError::from).and_then(|segment| {
+            Ok(self
+                .blocks
+                .window(segment.handle, segment.offset, segment.len)?)
+        });
+        window.map(Some).map_err(|error| TransferError {
+            side: self.side,
+            error,
+        })
+    }
+}
+
+/// What of a window lies behind its first `done` bytes, if anything does.
+#[inline]
+fn behind(window: Window<'_>, done: usize) -> Option<Window<'_>> {
+    if done < window.len() {
+        window.narrow(done, window.len() - done)
+    } else {
+        None
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "the frame's memory",
+            Self::Destination => "the receive buffers' memory",
+        })
     }
 }

@@ -1,0 +1,287 @@
+//! One frame of the burst at hand, seen through its NET_BUFFER_LIST.
+//!
+//! Which word of the structures holds what, beyond what NDIS says of it:
+//!
+//! | word | holds |
+//! | --- | --- |
+//! | `MiniportReserved[0]` | [`Nbl::token`]: how the sending port calls the buffers that the frame lies in |
+//! | `SourceHandle` | [`Nbl::source_port`], one more than its number, so that NULL names no port |
+//! | `Status` | [`Nbl::status`]: the verdict on the frame |
+//! | `Scratch`, `MiniportReserved[1]`, `ProtocolReserved[3]` | [`Nbl::receive`]: first and last segment, bytes |
+
+#![allow(
+    unsafe_code,
+    reason = "UNSAFETY: reads and writes the pool's structures"
+)]
+
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+
+use ndis::{
+    Ieee8021QNetBufferListInfo, NDIS_NET_BUFFER_LIST_8021Q_INFO,
+    NDIS_NET_BUFFER_LIST_FILTERING_INFO, NDIS_NET_BUFFER_LIST_INFO, NDIS_STATUS,
+    NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO, NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO,
+    NET_BUFFER_LIST, NetBufferListFilteringInfo, PVOID, TcpIpChecksumNetBufferListInfo,
+    TcpLargeSendNetBufferListInfo,
+};
+
+use crate::LOOKAHEAD;
+use crate::frame::Frame;
+use crate::pool::Pool;
+use crate::receive::ReceiveChain;
+use crate::segments::{Mdls, Segments};
+
+/// A frame of the burst at hand. Copies name the same frame, as pointers do; it is one thread's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Nbl<'p> {
+    frame: NonNull<Frame>,
+    burst: Burst<'p>,
+}
+
+/// Ties what a pool has handed out to the borrow of that pool.
+///
+/// Invariant in `'p`: a frame must never pass for one of a shorter burst. It could be linked there to a frame of another
+/// pool, whose memory is gone when the first frame's own burst follows the link.
+pub(crate) type Burst<'p> = PhantomData<Cell<&'p Pool>>;
+
+impl<'p> Nbl<'p> {
+    /// # Safety
+    /// `frame` must be one of a pool that is borrowed for `'p`, and built in that time.
+    #[inline]
+    pub(crate) unsafe fn new(frame: NonNull<Frame>) -> Self {
+        Self {
+            frame,
+            burst: PhantomData,
+        }
+    }
+
+    /// Bytes in the frame, without any virtio-net header.
+    #[inline]
+    pub fn data_len(self) -> u32 {
+        // SAFETY: see `at`.
+        unsafe { (*self.at()).nb.stDataLength as u32 }
+    }
+
+    /// The host's copy of the frame's first bytes: of all of them, or of [`LOOKAHEAD`]. No guest can change them, and they
+    /// are what is delivered (L1).
+    #[inline]
+    pub fn lookahead(self) -> &'p [u8] {
+        // SAFETY: see `at`. The MDL describes bytes of the pool's mapping that are this frame's alone. They are written
+        // while the frame is built, before there was an `Nbl`, and not again before all are gone.
+        unsafe {
+            let mdl = &raw const (*self.at()).mdl;
+            debug_assert!((*mdl).ByteCount as usize <= LOOKAHEAD);
+            std::slice::from_raw_parts(
+                (*mdl).MappedSystemVa.cast::<u8>(),
+                (*mdl).ByteCount as usize,
+            )
+        }
+    }
+
+    /// Where the frame's bytes lie, in order: the lookahead's, then the guest's own.
+    #[inline]
+    pub fn segments(self) -> Segments<'p> {
+        // SAFETY: see `at`. The chain was linked when the frame was built, of segments of this pool.
+        unsafe { Segments::new(&raw const (*self.at()).segment, self.data_len()) }
+    }
+
+    /// Where the bytes lie that are not in the lookahead.
+    #[inline]
+    pub(crate) fn segments_behind_lookahead(self) -> Segments<'p> {
+        let bytes = self.data_len().saturating_sub(LOOKAHEAD as u32);
+        // SAFETY: as for `segments`.
+        unsafe { Segments::new((*self.at()).segment.NextSharedMemorySegment, bytes) }
+    }
+
+    /// The MDLs, element by element beside [`Nbl::segments`].
+    #[inline]
+    pub fn mdls(self) -> Mdls<'p> {
+        // SAFETY: as for `segments`.
+        unsafe { Mdls::new(&raw const (*self.at()).mdl, self.data_len()) }
+    }
+
+    /// The queue that the frame goes to; 0 is the default queue (slot 14).
+    #[inline]
+    pub fn queue_id(self) -> u16 {
+        NDIS_NET_BUFFER_LIST_FILTERING_INFO::from_slot(self.slot(NetBufferListFilteringInfo))
+            .QueueId()
+    }
+
+    /// Sets the queue, and the filter to 0, as VMQ has it (R1).
+    #[inline]
+    pub fn set_queue_id(self, queue: u16) {
+        let mut info = NDIS_NET_BUFFER_LIST_FILTERING_INFO::zeroed();
+        info.SetQueueId(queue);
+        self.set_slot(NetBufferListFilteringInfo, info.to_slot());
+    }
+
+    /// The 802.1Q tag that travels beside the frame instead of in it; zero if none does (slot 4).
+    #[inline]
+    pub fn vlan(self) -> NDIS_NET_BUFFER_LIST_8021Q_INFO {
+        NDIS_NET_BUFFER_LIST_8021Q_INFO::from_slot(self.slot(Ieee8021QNetBufferListInfo))
+    }
+
+    /// Sets the tag that travels beside the frame.
+    #[inline]
+    pub fn set_vlan(self, tag: NDIS_NET_BUFFER_LIST_8021Q_INFO) {
+        self.set_slot(Ieee8021QNetBufferListInfo, tag.to_slot());
+    }
+
+    /// Which checksums are still to be made; zero if none is (slot 0).
+    #[inline]
+    pub fn checksum(self) -> NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO {
+        NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO::from_slot(
+            self.slot(TcpIpChecksumNetBufferListInfo),
+        )
+    }
+
+    /// Sets which checksums are still to be made.
+    #[inline]
+    pub fn set_checksum(self, work: NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO) {
+        self.set_slot(TcpIpChecksumNetBufferListInfo, work.to_slot());
+    }
+
+    /// How the frame is to be cut; zero if it is not (slot 2).
+    #[inline]
+    pub fn large_send(self) -> NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO {
+        NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO::from_slot(
+            self.slot(TcpLargeSendNetBufferListInfo),
+        )
+    }
+
+    /// Sets how the frame is to be cut.
+    #[inline]
+    pub fn set_large_send(self, work: NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO) {
+        self.set_slot(TcpLargeSendNetBufferListInfo, work.to_slot());
+    }
+
+    /// How the sending port calls the buffers that the frame lies in; 0 until it says.
+    #[inline]
+    pub fn token(self) -> u64 {
+        // SAFETY: see `at`.
+        unsafe { (*self.at()).nbl.MiniportReserved[0].addr() as u64 }
+    }
+
+    /// Notes how the sending port calls the buffers that the frame lies in.
+    #[inline]
+    pub fn set_token(self, token: u64) {
+        // SAFETY: see `at`.
+        unsafe {
+            (*self.at()).nbl.MiniportReserved[0] = ptr::without_provenance_mut(token as usize)
+        };
+    }
+
+    /// The port that sent the frame, if that was noted.
+    #[inline]
+    pub fn source_port(self) -> Option<u16> {
+        // SAFETY: see `at`.
+        let handle = unsafe { (*self.at()).nbl.SourceHandle };
+        handle.addr().checked_sub(1).map(|port| port as u16)
+    }
+
+    /// Notes the port that sent the frame.
+    #[inline]
+    pub fn set_source_port(self, port: u16) {
+        // SAFETY: see `at`.
+        unsafe {
+            (*self.at()).nbl.SourceHandle = ptr::without_provenance_mut(usize::from(port) + 1)
+        };
+    }
+
+    /// The verdict on the frame; NDIS_STATUS_SUCCESS until there is another.
+    #[inline]
+    pub fn status(self) -> NDIS_STATUS {
+        // SAFETY: see `at`.
+        unsafe { (*self.at()).nbl.Status }
+    }
+
+    /// Sets the verdict on the frame.
+    #[inline]
+    pub fn set_status(self, status: NDIS_STATUS) {
+        // SAFETY: see `at`.
+        unsafe { (*self.at()).nbl.Status = status };
+    }
+
+    /// The receive buffers that are attached to the frame.
+    #[inline]
+    pub fn receive(self) -> Option<ReceiveChain<'p>> {
+        // SAFETY: see `at`. The words are what `set_receive` of this burst left there, or `first` is NULL.
+        unsafe {
+            let nbl = &raw const (*self.at()).nbl;
+            let first = NonNull::new((*nbl).Scratch)?.cast();
+            let last = NonNull::new((*nbl).MiniportReserved[1])?.cast();
+            Some(ReceiveChain::from_parts(
+                first,
+                last,
+                (*nbl).ProtocolReserved[3].addr() as u32,
+            ))
+        }
+    }
+
+    /// Attaches the receive buffers that the frame is to be copied into, or none.
+    #[inline]
+    pub fn set_receive(self, receive: Option<ReceiveChain<'p>>) {
+        let parts = receive.and_then(ReceiveChain::parts);
+        // SAFETY: see `at`.
+        unsafe {
+            let nbl = &raw mut (*self.at()).nbl;
+            (*nbl).Scratch = parts.map_or(ptr::null_mut(), |(first, ..)| first.as_ptr().cast());
+            if let Some((_, last, bytes)) = parts {
+                (*nbl).MiniportReserved[1] = last.as_ptr().cast();
+                (*nbl).ProtocolReserved[3] = ptr::without_provenance_mut(bytes as usize);
+            }
+        }
+    }
+
+    /// The structure itself, for observers. Good to read while the pool is borrowed and the frame is not changed.
+    #[inline]
+    pub fn as_ptr(self) -> *const NET_BUFFER_LIST {
+        self.as_link()
+    }
+
+    #[inline]
+    pub(crate) fn as_link(self) -> *mut NET_BUFFER_LIST {
+        // SAFETY: see `at`; only computes an address.
+        unsafe { &raw mut (*self.at()).nbl }
+    }
+
+    /// # Safety
+    /// `link` must be what `as_link` gave for a frame of the burst `'p`.
+    #[inline]
+    pub(crate) unsafe fn from_link(link: NonNull<NET_BUFFER_LIST>) -> Self {
+        // SAFETY: the caller's; the list lies this far inside its frame.
+        unsafe { Self::new(link.byte_sub(Frame::NBL).cast()) }
+    }
+
+    #[inline]
+    fn slot(self, slot: NDIS_NET_BUFFER_LIST_INFO) -> PVOID {
+        // SAFETY: see `at`.
+        unsafe { (*self.at()).nbl.NetBufferListInfo[slot] }
+    }
+
+    #[inline]
+    fn set_slot(self, slot: NDIS_NET_BUFFER_LIST_INFO, word: PVOID) {
+        // SAFETY: see `at`.
+        unsafe { (*self.at()).nbl.NetBufferListInfo[slot] = word };
+    }
+
+    /// The frame, which may be read and written word by word: the pool is borrowed, so it is there; it is not `Sync` and an
+    /// `Nbl` not `Send`, so this is the only thread; and no reference to a frame is ever made.
+    #[inline]
+    fn at(self) -> *mut Frame {
+        self.frame.as_ptr()
+    }
+}
+
+impl fmt::Debug for Nbl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Nbl({} bytes for queue {})",
+            self.data_len(),
+            self.queue_id()
+        )
+    }
+}
