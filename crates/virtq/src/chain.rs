@@ -3,6 +3,8 @@
 //! Invariant: readable buffers come first, none is empty, all of them together hold 1 to 2^32 bytes, and there are at most as
 //! many as the ring has descriptors. So the scratch, with room for the largest ring, never grows.
 
+use std::fmt;
+
 use crate::{MAX_SIZE, RingError};
 
 /// What one descriptor names: bytes of guest memory, not yet looked up.
@@ -15,9 +17,10 @@ pub struct Buf {
 }
 
 /// Scratch for one chain at a time, reused for all.
-#[derive(Debug)]
 pub struct Chain {
-    bufs: Vec<Buf>,
+    /// Only the first `count` belong to the chain.
+    bufs: Box<[Buf]>,
+    count: usize,
     readable: usize,
     bytes: u64,
     head: u16,
@@ -28,7 +31,8 @@ impl Chain {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            bufs: Vec::with_capacity(usize::from(MAX_SIZE)),
+            bufs: vec![Buf { gpa: 0, len: 0 }; usize::from(MAX_SIZE)].into(),
+            count: 0,
             readable: 0,
             bytes: 0,
             head: 0,
@@ -53,7 +57,7 @@ impl Chain {
     #[must_use]
     #[inline]
     pub fn writable(&self) -> &[Buf] {
-        &self.bufs[self.readable..]
+        &self.bufs[self.readable..self.count]
     }
 
     /// Makes it empty.
@@ -64,28 +68,35 @@ impl Chain {
 
     #[inline]
     pub(crate) fn begin(&mut self, head: u16) {
-        self.bufs.clear();
+        self.count = 0;
         self.readable = 0;
         self.bytes = 0;
         self.head = head;
     }
 
     /// Adds a buffer. One of no bytes is passed over: some drivers make them of empty fragments, and no reader
-    /// of a chain has a use for them. The caller sees to it that no more are added than a ring has descriptors.
+    /// of a chain has a use for them.
     #[inline]
     pub(crate) fn push(&mut self, buf: Buf, is_writable: bool) -> Result<(), RingError> {
         if buf.len == 0 {
             return Ok(());
         }
         if !is_writable {
-            if self.readable != self.bufs.len() {
+            if self.readable != self.count {
                 return Err(RingError::ReadableAfterWritable { head: self.head });
             }
             self.readable += 1;
         }
-        debug_assert!(self.bufs.len() < self.bufs.capacity());
         self.bytes += u64::from(buf.len);
-        self.bufs.push(buf);
+        let Some(place) = self.bufs.get_mut(self.count) else {
+            let size = MAX_SIZE;
+            return Err(RingError::TooLong {
+                head: self.head,
+                size,
+            });
+        };
+        *place = buf;
+        self.count += 1;
         Ok(())
     }
 
@@ -103,5 +114,15 @@ impl Chain {
 impl Default for Chain {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chain")
+            .field("head", &self.head)
+            .field("readable", &self.readable())
+            .field("writable", &self.writable())
+            .finish()
     }
 }
