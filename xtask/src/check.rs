@@ -28,6 +28,9 @@ pub(crate) fn steps() -> Report {
             "--quiet",
             "--",
             "-Dwarnings",
+            "-Dclippy::dbg_macro",
+            "-Dclippy::todo",
+            "-Dclippy::unimplemented",
         ]),
     );
     report.run(

@@ -29,8 +29,6 @@ const FORBIDDEN_WORDS: &[(&str, &str)] = &[
     ("helpers", "name it for what it provides"),
     ("manager", "name it for what it does"),
     ("get", "a getter is named for what it returns"),
-    ("todo", "do it or say it in the documentation"),
-    ("unimplemented", "do it or leave it out"),
 ];
 
 /// Judges every file that git knows.
@@ -94,7 +92,12 @@ fn judge(path: &str, text: &str) -> Vec<String> {
     if is_root && !is_shared_room && !code.contains("#![forbid(unsafe_code)]") {
         complaints.push(format!("{path}: lacks #![forbid(unsafe_code)]"));
     }
+    let mut names_are_foreign = false;
     for (number, line) in code.lines().enumerate() {
+        // The methods of a trait are named by whoever made the trait. rustfmt puts block ends of items into the first column.
+        if line.starts_with("impl") || line.starts_with('}') {
+            names_are_foreign = line.contains(" for ");
+        }
         let place = format!("{path}:{}", number + 1);
         if !may_be_unsafe && words(line).any(|word| word == "unsafe") {
             complaints.push(format!(
@@ -107,6 +110,9 @@ fn judge(path: &str, text: &str) -> Vec<String> {
                 "{place}: an ignored test proves nothing; mend it or remove it"
             ));
         }
+        if names_are_foreign {
+            continue;
+        }
         complaints
             .extend(forbidden(line).map(|(word, advice)| format!("{place}: {word:?}: {advice}")));
     }
@@ -115,17 +121,9 @@ fn judge(path: &str, text: &str) -> Vec<String> {
 
 /// Forbidden words that this line declares: naming is ours, using another crate's names is not.
 fn forbidden(line: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let declared: Vec<String> = declarations(line)
+    let named: Vec<String> = declarations(line)
         .iter()
         .flat_map(|name| parts(name))
-        .collect();
-    let macros = ["todo!", "unimplemented!"]
-        .iter()
-        .filter(|name| line.contains(**name))
-        .map(|name| name.trim_end_matches('!'));
-    let named: Vec<String> = declared
-        .into_iter()
-        .chain(macros.map(str::to_owned))
         .collect();
     FORBIDDEN_WORDS
         .iter()
@@ -200,7 +198,6 @@ mod tests {
         assert_eq!(complaints("struct PortManager;"), 1);
         assert_eq!(complaints("mod utils;"), 1);
         assert_eq!(complaints("    pub slave: u32,"), 1);
-        assert_eq!(complaints("    todo!()"), 1);
         assert_eq!(complaints("#[ignore]"), 1);
     }
 
@@ -210,6 +207,16 @@ mod tests {
         assert_eq!(complaints("// the frontend was once called master"), 0);
         assert_eq!(complaints(r#"let text = "no helper here";"#), 0);
         assert_eq!(complaints("use vmm_sys_util::eventfd::EventFd;"), 0);
+    }
+
+    #[test]
+    fn methods_of_a_trait_are_named_by_its_maker() {
+        let method = "    fn get_features(&self) {}\n}\n";
+        assert_eq!(
+            complaints(&format!("impl Backend for Session {{\n{method}")),
+            0
+        );
+        assert_eq!(complaints(&format!("impl Session {{\n{method}")), 1);
     }
 
     #[test]

@@ -23,6 +23,23 @@ pub(crate) fn steps() -> Report {
         UNIT_LIMIT,
         Command::new("cargo").args(["test", "--workspace", "--exclude", "e2e", "--no-fail-fast"]),
     );
+    report.run(
+        "every interleaving (loom)",
+        UNIT_LIMIT,
+        // A target folder of its own: the flag would make everything else be built anew.
+        Command::new("cargo")
+            .args([
+                "test",
+                "--release",
+                "--package",
+                "virtq",
+                "--test",
+                "loom_leases",
+            ])
+            .args(["--target-dir", "target/loom"])
+            .env("RUSTFLAGS", "--cfg loom")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off"),
+    );
     let mut binary = Report::default();
     binary.run(
         "release binary",
