@@ -14,6 +14,20 @@ use crate::control::StatusView;
 use crate::live::Live;
 use crate::sockets;
 
+/// A guest's receive buffers. They hold more jumbo frames than a TCP window has, so that a guest whose
+/// thread has to wait for a core does not run out of them.
+pub(super) const RECEIVE_BUFFERS: u16 = 512;
+pub(super) const BUFFER_SIZE: u32 = 4096;
+
+const GUEST: GuestOptions = GuestOptions {
+    memory: 64 << 20,
+    ring_size: RECEIVE_BUFFERS,
+    buffer_size: BUFFER_SIZE,
+    mergeable: true,
+    indirect: true,
+    event_idx: true,
+};
+
 /// How long a step of an attachment may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -29,11 +43,8 @@ pub(super) struct Lab {
 }
 
 impl Lab {
-    /// Starts a switch with a port for each list of `filters`, and a guest of this kind on each port.
-    pub(super) fn set_up(
-        filters: Vec<Vec<Filter>>,
-        options: GuestOptions,
-    ) -> Result<(Self, Vec<Attached>), DemoError> {
+    /// Starts a switch with a port for each list of `filters`, and a guest on each port.
+    pub(super) fn set_up(filters: Vec<Vec<Filter>>) -> Result<(Self, Vec<Attached>), DemoError> {
         // Once everything is attached nobody needs the sockets, so no way of ending leaves them behind.
         let scratch = tempfile::Builder::new()
             .prefix("vmq-demo-")
@@ -65,7 +76,7 @@ impl Lab {
         }
         let live = Live::start(&plan, listeners)?;
         let attach = |(number, port): (usize, &PortPlan)| {
-            let guest = Guest::new(options).map_err(|error| DemoError::Guest { number, error })?;
+            let guest = Guest::new(GUEST).map_err(|error| DemoError::Guest { number, error })?;
             let failed = |error| DemoError::Attach { number, error };
             let mut frontend = Frontend::connect(&port.socket, PATIENCE).map_err(failed)?;
             frontend.attach(&guest).map_err(failed)?;

@@ -4,23 +4,24 @@
 //! learns would rightly keep a frame whose destination has just spoken from that same port. So guest
 //! 1's port owns every address that the capture sends to: a configured address is never learnt
 //! elsewhere.
+//!
+//! Never more is on the way than guest 1 has receive buffers for: how long a thread waits for a core then
+//! says nothing about the switch.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use testkit::guest::GuestOptions;
+use testkit::net_header::NET_HEADER;
 use vmq::Mac;
 
 use super::DemoError;
 use super::capture::{CaptureError, Recording, each_frame};
-use super::lab::{Attached, Lab, filter_for, mac_of};
+use super::lab::{Attached, BUFFER_SIZE, Lab, RECEIVE_BUFFERS, filter_for, mac_of};
 use super::report::{Queue, Report};
 
 /// A frame that has not arrived by then is lost: the switch holds frames for far less.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Frames on their way at once; more than the rings hold.
-const WINDOW: usize = 512;
 
 /// Replays `capture` and records what arrives to `write`, if there is one.
 pub(super) fn run(capture: &Path, write: Option<&Path>) -> Result<Report, DemoError> {
@@ -35,10 +36,7 @@ pub(super) fn run(capture: &Path, write: Option<&Path>) -> Result<Report, DemoEr
         .filter(|mac| *mac != own)
         .map(filter_for)
         .collect();
-    let (lab, mut guests) = Lab::set_up(
-        vec![vec![filter_for(own)], elsewhere],
-        GuestOptions::default(),
-    )?;
+    let (lab, mut guests) = Lab::set_up(vec![vec![filter_for(own)], elsewhere])?;
     let (Some(to), Some(from)) = (guests.pop(), guests.pop()) else {
         return Err(DemoError::NothingMoved);
     };
@@ -49,6 +47,7 @@ pub(super) fn run(capture: &Path, write: Option<&Path>) -> Result<Report, DemoEr
         from,
         to,
         on_the_way: VecDeque::new(),
+        buffers_taken: 0,
         tape: record,
         tally: Tally::default(),
         arrived: Vec::new(),
@@ -60,7 +59,7 @@ pub(super) fn run(capture: &Path, write: Option<&Path>) -> Result<Report, DemoEr
         Halt::Capture(error) => of_capture(error),
         Halt::Demo(error) => error,
     })?;
-    line.drain(0)?;
+    line.drain()?;
     let elapsed = start.elapsed();
     let after = lab.status();
     if let Some(tape) = line.tape {
@@ -80,8 +79,8 @@ pub(super) fn run(capture: &Path, write: Option<&Path>) -> Result<Report, DemoEr
 }
 
 /// The single stations that frames of the capture are addressed to.
-fn destinations(capture: &Path) -> Result<HashSet<Mac>, CaptureError> {
-    let mut destinations = HashSet::new();
+fn destinations(capture: &Path) -> Result<BTreeSet<Mac>, CaptureError> {
+    let mut destinations = BTreeSet::new();
     each_frame(capture, |frame| {
         if let Some(octets) = frame.first_chunk() {
             destinations.extend(Some(Mac(*octets)).filter(|mac| !mac.is_multicast()));
@@ -115,6 +114,8 @@ struct Line {
     to: Attached,
     /// Sent and not seen to arrive, oldest first.
     on_the_way: VecDeque<Vec<u8>>,
+    /// Receive buffers that those take.
+    buffers_taken: usize,
     tape: Option<Tape>,
     tally: Tally,
     arrived: Vec<u8>,
@@ -130,38 +131,37 @@ struct Tally {
 
 impl Line {
     fn send(&mut self, frame: &[u8]) -> Result<(), Halt> {
+        let needed = buffers_for(frame.len());
+        while self.buffers_taken + needed > usize::from(RECEIVE_BUFFERS) {
+            self.receive_some()?;
+        }
         while !self.from.guest.send(frame) {
-            self.from.guest.flush();
-            if !self.receive_some(Duration::from_millis(1))?
-                && !self.from.guest.from_guest.wait_for_room(PATIENCE)
-            {
+            if !self.from.guest.from_guest.wait_for_room(PATIENCE) {
                 return Err(DemoError::Stuck.into());
             }
         }
         self.on_the_way.push_back(frame.to_vec());
-        self.drain(WINDOW)?;
+        self.buffers_taken += needed;
         Ok(())
     }
 
-    /// Receives until at most `rest` frames are on their way; those that do not arrive are lost.
-    fn drain(&mut self, rest: usize) -> Result<(), DemoError> {
-        while self.on_the_way.len() > rest {
-            self.from.guest.flush();
-            if !self.receive_some(PATIENCE)? {
-                self.tally.lost += self
-                    .on_the_way
-                    .drain(..)
-                    .map(|frame| frame.len() as u64)
-                    .sum::<u64>();
-            }
+    /// Receives until nothing is on its way.
+    fn drain(&mut self) -> Result<(), DemoError> {
+        while !self.on_the_way.is_empty() {
+            self.receive_some()?;
         }
         Ok(())
     }
 
-    /// Takes what has arrived, or waits for it. False: nothing came.
-    fn receive_some(&mut self, patience: Duration) -> Result<bool, DemoError> {
-        if !self.to.guest.wait(patience) {
-            return Ok(false);
+    /// Waits for frames and takes those that have arrived. If none come, what is on its way is lost.
+    fn receive_some(&mut self) -> Result<(), DemoError> {
+        self.from.guest.flush();
+        if !self.to.guest.wait(PATIENCE) {
+            self.tally.lost += self
+                .on_the_way
+                .drain(..)
+                .map(|frame| frame.len() as u64)
+                .sum::<u64>();
         }
         while self.to.guest.receive(&mut self.arrived) {
             self.tally.add(&mut self.on_the_way, &self.arrived);
@@ -169,8 +169,18 @@ impl Line {
                 tape.add(&self.arrived)?;
             }
         }
-        Ok(true)
+        self.buffers_taken = self
+            .on_the_way
+            .iter()
+            .map(|frame| buffers_for(frame.len()))
+            .sum();
+        Ok(())
     }
+}
+
+/// Receive buffers that a frame takes, with the header in front of it.
+fn buffers_for(len: usize) -> usize {
+    (NET_HEADER + len).div_ceil(BUFFER_SIZE as usize)
 }
 
 impl Tally {

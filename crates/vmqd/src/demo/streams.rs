@@ -7,8 +7,6 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use testkit::guest::GuestOptions;
-
 use super::DemoError;
 use super::lab::{Attached, Lab, filter_for, mac_of};
 use super::report::{Queue, Report, gbit_per_s};
@@ -16,17 +14,6 @@ use super::stack::Bell;
 use super::station::{Answer, Order, Station, Streamed, peer_of};
 use crate::control::StatusView;
 use crate::output;
-
-/// Rings that hold more jumbo frames than a TCP window has, so that a guest whose thread has to wait for a
-/// core does not run out of receive buffers.
-const GUEST: GuestOptions = GuestOptions {
-    memory: 64 << 20,
-    ring_size: 512,
-    buffer_size: 4096,
-    mergeable: true,
-    indirect: true,
-    event_idx: true,
-};
 
 /// How long a station may take to answer, whatever it was asked.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,7 +23,7 @@ pub(super) fn run(guests: usize, seconds: u32) -> Result<Report, DemoError> {
     let filters = (0..guests)
         .map(|number| vec![filter_for(mac_of(number))])
         .collect();
-    let (lab, attached) = Lab::set_up(filters, GUEST)?;
+    let (lab, attached) = Lab::set_up(filters)?;
     say(&format!(
         "{guests} guests attached, each by a vhost-user socket of its own"
     ));
