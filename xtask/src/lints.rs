@@ -1,11 +1,13 @@
 //! House lints: what fmt and clippy cannot know about this house.
 //!
-//! Four rules: a file stays short, `unsafe` lives in its rooms, imports run downwards, and certain words stay outside.
-//! Invariant: a rule looks at code with comments and string literals blanked, so a rule may be talked about but not broken.
+//! Five rules: a file stays short, `unsafe` lives in its rooms, imports run downwards, certain words stay outside, and the
+//! documents name files that are there. Invariant: a rule for code looks at it with comments and string literals blanked,
+//! so a rule may be talked about but not broken.
 
 use std::fs;
 use std::process::Command;
 
+mod papers;
 mod rooms;
 mod source;
 
@@ -35,8 +37,11 @@ const FORBIDDEN_WORDS: &[(&str, &str)] = &[
 pub(crate) fn judge_tree() -> Result<(), String> {
     let mut complaints = rooms::judge()?;
     for path in tracked("*.rs")? {
-        let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-        complaints.extend(judge(&path, &text));
+        complaints.extend(judge(&path, &read(&path)?));
+    }
+    let tree = tracked("*")?;
+    for path in tree.iter().filter(|path| path.ends_with(".md")) {
+        complaints.extend(papers::judge(path, &read(path)?, &tree));
     }
     for complaint in &complaints {
         println!("{complaint}");
@@ -46,6 +51,10 @@ pub(crate) fn judge_tree() -> Result<(), String> {
     } else {
         Err(format!("{} complaints", complaints.len()))
     }
+}
+
+fn read(path: &str) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))
 }
 
 /// Paths of the files in the tree, tracked or about to be.
