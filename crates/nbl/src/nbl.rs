@@ -68,15 +68,12 @@ impl<'p> Nbl<'p> {
     /// are what is delivered (L1).
     #[inline]
     pub fn lookahead(self) -> &'p [u8] {
-        // SAFETY: see `at`. The MDL describes bytes of the pool's mapping that are this frame's alone. They are written
-        // while the frame is built, before there was an `Nbl`, and not again before all are gone.
+        // SAFETY: see `at`. From the MDL's address on, LOOKAHEAD bytes of the pool's mapping are this frame's alone. They are
+        // written while the frame is built, before there was an `Nbl`, and not again before all are gone.
         unsafe {
             let mdl = &raw const (*self.at()).mdl;
-            debug_assert!((*mdl).ByteCount as usize <= LOOKAHEAD);
-            std::slice::from_raw_parts(
-                (*mdl).MappedSystemVa.cast::<u8>(),
-                (*mdl).ByteCount as usize,
-            )
+            let len = ((*mdl).ByteCount as usize).min(LOOKAHEAD);
+            std::slice::from_raw_parts((*mdl).MappedSystemVa.cast::<u8>(), len)
         }
     }
 

@@ -1,0 +1,8 @@
+//! What the crate promises, asked from outside.
+
+mod build;
+mod chains;
+mod guest;
+mod pool;
+mod queues;
+mod transfer;

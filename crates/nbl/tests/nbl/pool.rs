@@ -1,0 +1,90 @@
+//! What a pool gives out in a burst comes back with the next, and nothing before.
+
+use nbl::{LOOKAHEAD, Pool, ReceiveChain};
+use shmem::MapError;
+
+use crate::guest::{Guest, HEADER, bytes_of, pattern};
+
+#[test]
+fn a_pool_of_no_frames_or_of_too_many_is_refused() {
+    assert!(matches!(Pool::new(0, 8), Err(MapError::Empty)));
+    // One more than 4 GiB of lookahead buffers, whose offsets are ULONGs.
+    let frames = (1 << 32) / LOOKAHEAD + 1;
+    assert!(matches!(
+        Pool::new(frames, 8),
+        Err(MapError::TooLarge { .. })
+    ));
+    assert!(matches!(
+        Pool::new(usize::MAX, 8),
+        Err(MapError::TooLarge { .. })
+    ));
+}
+
+#[test]
+fn segments_of_frames_and_of_receive_buffers_come_out_of_one_store() {
+    let (mut guest, mut pool) = Guest::with_pool(4, 5);
+    let (handle, _mapping) = guest.receive_block(4096);
+    guest.build(&pool, &pattern(1514), &[HEADER + 700, 407, 407]);
+    assert_eq!((pool.frames_left(), pool.segments_left()), (3, 2));
+    let mut chain = ReceiveChain::new();
+    assert!(chain.push(&pool, handle, 0, 100));
+    assert!(chain.push(&pool, handle, 100, 100));
+    assert!(
+        !chain.push(&pool, handle, 200, 100),
+        "there is no segment left"
+    );
+    assert_eq!(
+        (chain.len_bytes(), chain.segments().count()),
+        (200, 2),
+        "and the chain is as it was"
+    );
+    pool.rewind_receive();
+    assert_eq!(pool.segments_left(), 2);
+    pool.reset();
+    assert_eq!((pool.frames_left(), pool.segments_left()), (4, 5));
+}
+
+#[test]
+fn receive_buffers_never_take_a_frames_segments() {
+    let (mut guest, pool) = Guest::with_pool(3, 16);
+    let (handle, _mapping) = guest.receive_block(4096);
+    let push = |count: u32| {
+        let mut chain = ReceiveChain::new();
+        (0..count).for_each(|at| assert!(chain.push(&pool, handle, at * 8, 8)));
+    };
+    push(3);
+    let early = guest.build(&pool, &pattern(1514), &[HEADER + 1000, 514]);
+    pool.rewind_receive();
+    push(5);
+    let late = guest.build(&pool, &pattern(1514), &[HEADER + 700, 814]);
+    pool.rewind_receive();
+    push(pool.segments_left() as u32);
+    assert_eq!(bytes_of(&guest.blocks, early), pattern(1514));
+    assert_eq!(bytes_of(&guest.blocks, late), pattern(1514));
+}
+
+#[test]
+fn no_bytes_take_no_segment_and_4_gib_are_too_many() {
+    let (mut guest, pool) = Guest::with_pool(1, 2);
+    let (handle, _mapping) = guest.receive_block(4096);
+    let mut chain = ReceiveChain::new();
+    assert!(chain.push(&pool, handle, 0, 0));
+    assert_eq!((pool.segments_left(), chain.segments().count()), (2, 0));
+    assert!(chain.push(&pool, handle, 0, u32::MAX));
+    assert!(!chain.push(&pool, handle, 0, 1));
+    assert_eq!((pool.segments_left(), chain.len_bytes()), (1, u32::MAX));
+}
+
+#[test]
+fn a_pool_can_go_to_another_thread_and_finds_its_links_there() {
+    let (guest, pool) = Guest::with_pool(2, 8);
+    let elsewhere = std::thread::spawn(move || {
+        let mut pool = Box::new(pool);
+        pool.reset();
+        bytes_of(
+            &guest.blocks,
+            guest.build(&pool, &pattern(1514), &[HEADER + 1514]),
+        )
+    });
+    assert_eq!(elsewhere.join().unwrap(), pattern(1514));
+}
