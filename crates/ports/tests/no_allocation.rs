@@ -37,6 +37,10 @@ impl FromGuest for Observer {
 
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}
 
+    fn has_more(&self) -> bool {
+        false
+    }
+
     fn arm(&mut self) -> bool {
         true
     }

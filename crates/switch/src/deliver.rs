@@ -166,6 +166,13 @@ impl Gate {
         }
     }
 
+    /// Whether frames wait for this receiver, and may go on to.
+    pub(crate) fn is_waited_for(&self, start: Instant) -> bool {
+        let since = self.waiting_since_ns.load(Ordering::Relaxed);
+        let now = start.elapsed().as_nanos() as u64;
+        since != 0 && Duration::from_nanos(now.saturating_sub(since)) < HOLD
+    }
+
     #[inline]
     fn buffers_came(&self) {
         if self.waiting_since_ns.load(Ordering::Relaxed) != 0 {

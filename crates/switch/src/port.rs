@@ -48,6 +48,9 @@ pub trait FromGuest: Any + Send {
     /// buffers stay taken, which is what holds the sender back.
     fn hold(&mut self, waiting: &NblQueue<'_>);
 
+    /// Whether the guest has sent frames that were not pulled yet.
+    fn has_more(&self) -> bool;
+
     /// Asks the guest to kick from now on. True when work is already there and no kick will come.
     fn arm(&mut self) -> bool;
 
@@ -72,6 +75,10 @@ pub trait ToGuest: Send + Sync {
         frames: &NblQueue<'p>,
         reservation: &mut Reservation,
     ) -> Result<(), Fault>;
+
+    /// A count of the buffers that the guest has posted so far, in whatever width: it changes when there are
+    /// more.
+    fn posted(&self) -> u16;
 
     /// Hands the filled buffers to the guest and notifies it at most once. Called exactly once for each
     /// [`ToGuest::reserve`] that noted a buffer.

@@ -26,6 +26,7 @@ pub struct Reservation {
     frames: u16,
     misfits: u16,
     ticket: u64,
+    ran_out_at: u16,
     /// The queue whose buffers are reserved and not yet published.
     open: Option<QueueId>,
 }
@@ -37,6 +38,7 @@ impl Reservation {
             frames: 0,
             misfits: 0,
             ticket: 0,
+            ran_out_at: 0,
             open: None,
         }
     }
@@ -129,6 +131,15 @@ impl Reservation {
     #[must_use]
     pub fn ticket(&self) -> u64 {
         self.ticket
+    }
+
+    /// Notes how many buffers the guest had posted ([`crate::ToGuest::posted`]) when there were too few.
+    pub fn ran_out_at(&mut self, posted: u16) {
+        self.ran_out_at = posted;
+    }
+
+    pub(crate) fn posted_when_out(&self) -> u16 {
+        self.ran_out_at
     }
 
     /// Keeps the port's own note until [`crate::ToGuest::publish`].

@@ -1,9 +1,13 @@
 //! A from-guest ring in its worker's hands.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use vmq::QueueId;
+
 use crate::PortId;
-use crate::port::FromGuest;
+use crate::port::{FromGuest, ToGuest};
+use crate::snapshot::Snapshot;
 
 /// How long a ring is polled after its last frame before the guest is asked to kick.
 const SPIN: Duration = Duration::from_micros(25);
@@ -15,8 +19,30 @@ pub(crate) struct Ring {
     pub(crate) port: PortId,
     pub(crate) from_guest: Box<dyn FromGuest>,
     pub(crate) pace: Pace,
-    /// Frames wait for a receiver's buffers.
-    pub(crate) is_holding: bool,
+    /// Frames that wait for a receiver's buffers.
+    pub(crate) held: usize,
+    /// Whose buffers, if it is one receiver's.
+    pub(crate) wait: Option<Wait>,
+}
+
+/// What frames wait for: that this queue's guest posts more buffers than it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) queue: QueueId,
+    pub(crate) posted: u16,
+}
+
+impl Wait {
+    /// Whether looking again is in vain: no buffer came, and the time to wait is not over.
+    fn goes_on(self, snapshot: &Snapshot, start: Instant) -> bool {
+        let Some(receiver) = snapshot.queue(self.queue) else {
+            return false;
+        };
+        let has_no_more = |to_guest: &Arc<dyn ToGuest>| to_guest.posted() == self.posted;
+        receiver.gate.is_open()
+            && receiver.to_guest.as_ref().is_none_or(has_no_more)
+            && receiver.gate.is_waited_for(start)
+    }
 }
 
 impl Ring {
@@ -25,8 +51,18 @@ impl Ring {
             port,
             from_guest,
             pace: Pace::default(),
-            is_holding: false,
+            held: 0,
+            wait: None,
         }
+    }
+
+    /// Whether a pull would read the same held frames again and get no further: they would only be copied
+    /// to the lookahead once more.
+    #[inline]
+    pub(crate) fn is_stuck(&self, snapshot: &Snapshot, start: Instant) -> bool {
+        self.held > 0
+            && (self.held == nbl::BURST || !self.from_guest.has_more())
+            && self.wait.is_some_and(|wait| wait.goes_on(snapshot, start))
     }
 }
 
@@ -34,6 +70,8 @@ impl Ring {
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     pub(crate) is_armed: bool,
+    /// Quiet for long enough that nothing is lost by a nap.
+    pub(crate) is_quiet: bool,
     empty_looks: u32,
     quiet_since: Option<Instant>,
 }
@@ -41,19 +79,21 @@ pub(crate) struct Pace {
 impl Pace {
     #[inline]
     pub(crate) fn worked(&mut self) {
+        self.is_quiet = false;
         self.empty_looks = 0;
         self.quiet_since = None;
     }
 
     /// Notes an empty look. True when the ring has been quiet for long enough to wait for a kick.
     #[inline]
-    pub(crate) fn is_quiet(&mut self) -> bool {
+    pub(crate) fn looked_in_vain(&mut self) -> bool {
         self.empty_looks += 1;
         if self.empty_looks < LOOKS_A_CLOCK {
             return false;
         }
         self.empty_looks = 0;
         let now = Instant::now();
-        now - *self.quiet_since.get_or_insert(now) >= SPIN
+        self.is_quiet = now - *self.quiet_since.get_or_insert(now) >= SPIN;
+        self.is_quiet
     }
 }

@@ -9,7 +9,7 @@ use crate::deliver::Delivery;
 use crate::learning::Learner;
 use crate::policy::{Verdict, judge};
 use crate::port::Entry;
-use crate::ring::Ring;
+use crate::ring::{Ring, Wait};
 use crate::snapshot::Snapshot;
 use crate::{DropReason, Fault, Lane, Pull, Reservation};
 
@@ -56,6 +56,7 @@ pub(crate) fn run(
         bytes: BURST_BYTES,
     };
     let frames = ring.from_guest.pull(pull)?;
+    ring.held = 0;
     if frames.is_empty() {
         return Ok(Outcome::default());
     }
@@ -76,6 +77,7 @@ pub(crate) fn run(
         },
         done: NblQueue::new(),
         held: NblQueue::new(),
+        waits: Waits::Nobody,
         bytes: 0,
         lookahead_bytes: 0,
     };
@@ -83,6 +85,7 @@ pub(crate) fn run(
     let Burst {
         done,
         held,
+        waits,
         bytes,
         lookahead_bytes,
         ..
@@ -95,11 +98,37 @@ pub(crate) fn run(
     if !held.is_empty() {
         lane.held(held.len() as u64);
         ring.from_guest.hold(&held);
+        ring.held = held.len();
+        ring.wait = waits.for_one();
     }
     Ok(Outcome {
         done: done.len(),
         held: held.len(),
     })
+}
+
+/// Whose buffers the held frames of a burst wait for.
+enum Waits {
+    Nobody,
+    One(Wait),
+    Several,
+}
+
+impl Waits {
+    fn note(&mut self, wait: Wait) {
+        *self = match self {
+            Self::Nobody => Self::One(wait),
+            Self::One(first) if first.queue == wait.queue => Self::One(wait),
+            _ => Self::Several,
+        };
+    }
+
+    fn for_one(self) -> Option<Wait> {
+        match self {
+            Self::One(wait) => Some(wait),
+            Self::Nobody | Self::Several => None,
+        }
+    }
 }
 
 struct Burst<'a, 'p> {
@@ -112,6 +141,7 @@ struct Burst<'a, 'p> {
     delivery: Delivery<'a, 'p>,
     done: NblQueue<'p>,
     held: NblQueue<'p>,
+    waits: Waits,
     bytes: u64,
     lookahead_bytes: u64,
 }
@@ -178,6 +208,11 @@ impl<'p> Burst<'_, 'p> {
             }
             if receiver.gate.may_wait(self.start) {
                 self.bytes -= bytes_of(&chain);
+                let posted = self.delivery.reservation.posted_when_out();
+                self.waits.note(Wait {
+                    queue: QueueId(queue as u16),
+                    posted,
+                });
                 self.held.append(&mut chain);
             } else {
                 receiver

@@ -127,12 +127,18 @@ impl Worker {
             return None;
         }
         let (bench, snapshot) = (&mut self.bench, &self.snapshot);
+        if ring.is_stuck(snapshot, bench.start) {
+            ring.pace.looked_in_vain();
+            return Some(Outcome {
+                done: 0,
+                held: ring.held,
+            });
+        }
         match catch_unwind(AssertUnwindSafe(|| turn::run(bench, snapshot, port, ring))) {
             Ok(Ok(outcome)) => {
-                ring.is_holding = outcome.held > 0;
                 if outcome.done > 0 {
                     ring.pace.worked();
-                } else if !ring.is_holding && ring.pace.is_quiet() {
+                } else if ring.pace.looked_in_vain() && outcome.held == 0 {
                     if !ring.from_guest.arm() {
                         ring.pace.is_armed = true;
                         self.armed += 1;
@@ -206,7 +212,7 @@ impl Worker {
         self.polled.iter().all(|token| {
             self.rings[token.0 as usize]
                 .as_ref()
-                .is_some_and(|ring| ring.is_holding)
+                .is_some_and(|ring| ring.held > 0 && ring.pace.is_quiet)
         })
     }
 

@@ -191,6 +191,11 @@ impl FromGuest for FromGuestRing {
         self.held.rotate_left(held_before);
     }
 
+    fn has_more(&self) -> bool {
+        // A ring that lies is found out by the pull.
+        self.ring.pending() != Ok(0)
+    }
+
     fn arm(&mut self) -> bool {
         match self.kick {
             Kick::Poll => true,

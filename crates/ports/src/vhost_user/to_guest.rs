@@ -176,6 +176,7 @@ impl ToGuest for ToGuestRing {
                         && taken == state.ring.in_flight()
                         && taken == state.ring.size() => {}
                 Err(NoRoom::NotNow) => {
+                    reservation.ran_out_at(state.ring.next_avail());
                     state.ring.untake(taken);
                     reservation.forget(reservation.buffers().len() - noted);
                     break;
@@ -194,6 +195,11 @@ impl ToGuest for ToGuestRing {
             reservation.set_ticket(state.ring.lease(buffers as u16).into());
         }
         end
+    }
+
+    fn posted(&self) -> u16 {
+        let ring = &self.lock().ring;
+        ring.next_avail().wrapping_add(ring.pending().unwrap_or(0))
     }
 
     fn publish(&self, reservation: &Reservation) -> Result<(), Fault> {
