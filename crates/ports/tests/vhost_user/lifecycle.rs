@@ -151,7 +151,10 @@ fn a_receiver_that_posts_no_buffers_holds_its_sender_back_for_a_while_and_then_l
     assert_eq!(dropped.totals.drops[DropReason::NoBuffers as usize], 32);
     // While nothing changed, the waiting frames were not read over and over.
     let copied = bench.status(0).totals.bytes_copied;
-    assert!(copied < 60 * 96 * 8, "{copied} bytes copied to hold 32 frames");
+    assert!(
+        copied < 60 * 96 * 8,
+        "{copied} bytes copied to hold 32 frames"
+    );
     // Nobody waits for it any more, until it takes a frame again.
     c.send_all([&frame(A, *b"\x02\0\0\0\0c", 1, 60)[..]]);
     assert_eq!(a.receive(1), [frame(A, *b"\x02\0\0\0\0c", 1, 60)]);

@@ -4,4 +4,5 @@ mod bench;
 mod hostile;
 mod lifecycle;
 mod model;
+mod panics;
 mod traffic;
