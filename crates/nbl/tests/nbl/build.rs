@@ -4,7 +4,7 @@
     reason = "UNSAFETY: looks at the structures as an observer does, by pointer"
 )]
 
-use nbl::{BuildError, ChainError, LOOKAHEAD, Nbl, Pool, RawChain, Segment};
+use nbl::{BuildError, ChainError, LOOKAHEAD, Nbl, NblQueue, Pool, RawChain, Segment};
 use ndis::{MDL, NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_SHARED_MEMORY};
 use proptest::prelude::*;
 
@@ -232,8 +232,11 @@ fn b7_a_frame_inside_the_lookahead_has_one_segment_whatever_was_there_before() {
 
 #[test]
 fn a_frame_knows_nothing_of_the_one_that_had_its_place() {
-    let (guest, mut pool) = Guest::with_pool(1, 8);
+    let (guest, mut pool) = Guest::with_pool(2, 8);
     let nbl = build(&guest, &pool, &pattern(60));
+    let mut queue = NblQueue::new();
+    queue.push(nbl);
+    queue.push(build(&guest, &pool, &pattern(60)));
     nbl.set_queue_id(7);
     nbl.set_token(8);
     nbl.set_source_port(9);
@@ -274,6 +277,7 @@ fn a_frame_knows_nothing_of_the_one_that_had_its_place() {
     let raw = Raw::of(nbl);
     assert!(raw.nbl.NetBufferListInfo.iter().all(|slot| slot.is_null()));
     assert_eq!((raw.nbl.NblFlags, raw.nbl.Flags), (0, 0));
+    assert!(raw.nbl.Next.is_null());
 }
 
 #[test]
@@ -410,6 +414,39 @@ fn a_buffer_outside_memory_is_refused_wherever_it_is_in_the_chain() {
             "{chain:?}: {result:?}"
         );
         assert_eq!((pool.frames_left(), pool.segments_left()), (1, 8));
+    }
+}
+
+#[test]
+fn header_and_lookahead_may_lie_across_regions() {
+    let (guest, mut pool) = Guest::with_pool(1, 8);
+    let border = REGIONS[1].0;
+    for before in [
+        1,
+        HEADER as u64 - 1,
+        HEADER as u64,
+        HEADER as u64 + 1,
+        100,
+        139,
+        140,
+        141,
+    ] {
+        pool.reset();
+        let bytes = pattern(HEADER + 500);
+        let chain = guest.put(border - before, &bytes);
+        let mut header = [0; HEADER];
+        let nbl = pool.build(&guest.memory, chain, &mut header, MAX).unwrap();
+        assert_eq!(header, bytes[..HEADER], "{before} bytes before the border");
+        assert_eq!(
+            nbl.lookahead(),
+            &bytes[HEADER..][..LOOKAHEAD],
+            "{before} bytes before the border"
+        );
+        assert_eq!(
+            bytes_of(&guest.blocks, nbl),
+            bytes[HEADER..],
+            "{before} bytes before the border"
+        );
     }
 }
 

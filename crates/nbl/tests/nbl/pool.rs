@@ -1,9 +1,9 @@
 //! What a pool gives out in a burst comes back with the next, and nothing before.
 
-use nbl::{LOOKAHEAD, Pool, ReceiveChain};
+use nbl::{BuildError, LOOKAHEAD, Pool, ReceiveChain, Segment};
 use shmem::MapError;
 
-use crate::guest::{Guest, HEADER, bytes_of, pattern};
+use crate::guest::{Guest, HEADER, MAX, bytes_of, pattern};
 
 #[test]
 fn a_pool_of_no_frames_or_of_too_many_is_refused() {
@@ -40,6 +40,7 @@ fn segments_of_frames_and_of_receive_buffers_come_out_of_one_store() {
     );
     pool.rewind_receive();
     assert_eq!(pool.segments_left(), 2);
+    assert!(ReceiveChain::new().push(&pool, handle, 0, 100));
     pool.reset();
     assert_eq!((pool.frames_left(), pool.segments_left()), (4, 5));
 }
@@ -61,6 +62,47 @@ fn receive_buffers_never_take_a_frames_segments() {
     push(pool.segments_left() as u32);
     assert_eq!(bytes_of(&guest.blocks, early), pattern(1514));
     assert_eq!(bytes_of(&guest.blocks, late), pattern(1514));
+}
+
+#[test]
+fn frames_never_take_the_segments_of_receive_buffers() {
+    let (mut guest, pool) = Guest::with_pool(2, 3);
+    let (handle, _mapping) = guest.receive_block(4096);
+    let mut chain = ReceiveChain::new();
+    assert!(chain.push(&pool, handle, 0, 100) && chain.push(&pool, handle, 100, 100));
+    let scattered = [(0x1000, 200), (0x1100, 100)];
+    let error = pool
+        .build(&guest.memory, scattered, &mut [0; HEADER], MAX)
+        .unwrap_err();
+    assert_eq!(error, BuildError::PoolExhausted);
+    guest.build(&pool, &pattern(200), &[HEADER + 200]);
+    assert_eq!(
+        chain
+            .segments()
+            .map(|segment| segment.unwrap().offset)
+            .collect::<Vec<_>>(),
+        [0, 100]
+    );
+}
+
+#[test]
+fn a_receive_chain_knows_nothing_of_the_one_that_had_its_segments() {
+    let (mut guest, pool) = Guest::with_pool(1, 2);
+    let (handle, _mapping) = guest.receive_block(4096);
+    let mut chain = ReceiveChain::new();
+    assert!(chain.push(&pool, handle, 0, 100) && chain.push(&pool, handle, 100, 100));
+    pool.rewind_receive();
+    let mut chain = ReceiveChain::new();
+    assert!(chain.push(&pool, handle, 700, 10));
+    let segments: Vec<_> = chain.segments().collect();
+    assert_eq!(
+        segments,
+        [Ok(Segment {
+            handle,
+            offset: 700,
+            len: 10
+        })]
+    );
 }
 
 #[test]

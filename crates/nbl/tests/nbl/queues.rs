@@ -1,8 +1,13 @@
 //! Frames keep their order, in a queue and behind a classifier, and no mistake of a caller makes a walk endless.
+#![allow(
+    unsafe_code,
+    reason = "UNSAFETY: looks at a link as an observer does, by pointer"
+)]
 
 use std::collections::VecDeque;
 
 use nbl::{BURST, Classifier, Nbl, NblQueue, Pool};
+use ndis::NET_BUFFER_LIST;
 use proptest::prelude::*;
 
 use crate::guest::{Guest, HEADER, pattern};
@@ -128,6 +133,25 @@ fn a_classifier_is_empty_after_a_drain_that_nobody_finished() {
         .map(|(key, queue)| (key, tokens(&queue)))
         .collect();
     assert_eq!(left, [(2, vec![2])]);
+}
+
+#[test]
+fn a_frame_that_is_pushed_leads_nowhere_even_if_it_did() {
+    let (guest, pool) = Guest::with_pool(2, 1);
+    let frames = burst(&guest, &pool, 2);
+    let (mut one, mut other) = (NblQueue::new(), NblQueue::new());
+    one.push(frames[0]);
+    one.push(frames[1]);
+    assert_eq!(next(frames[0]), frames[1].as_ptr());
+    one.pop_front();
+    other.push(frames[0]);
+    assert!(next(frames[0]).is_null());
+}
+
+/// What an observer takes for the next list of the chain.
+fn next(nbl: Nbl<'_>) -> *const NET_BUFFER_LIST {
+    // SAFETY: the pool is borrowed, and nobody writes now.
+    unsafe { (*nbl.as_ptr()).Next }
 }
 
 #[test]
