@@ -1,5 +1,6 @@
 //! What guests and VMMs do wrong closes their own port, with a reason, and costs nobody else a frame.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -182,7 +183,15 @@ fn a_memory_file_truncated_under_traffic_closes_its_port_and_no_other() {
             std::thread::sleep(Duration::from_millis(3));
             rustix::fs::ftruncate(&file, 0).unwrap();
         });
-        let status = bench.wait_for(2, |status| !status.is_connected);
+        // Whoever died first: a frame to everybody makes the switch touch what is gone.
+        let a = RefCell::new(&mut neighbours.a.guest);
+        let status = bench.wait_for(2, |status| {
+            let mut a = a.borrow_mut();
+            a.from_guest.reclaim();
+            a.send(&frame(BROADCAST, A, 0, 60));
+            a.flush();
+            !status.is_connected
+        });
         let reason = status.last_fault.expect("closed without a reason");
         assert!(
             reason.contains("memory is gone") || reason.contains("queue"),
