@@ -62,6 +62,15 @@ impl ToGuestRing {
         self.lock().ring.next_avail()
     }
 
+    fn still_there(&self) -> Result<(), Fault> {
+        if self.memory.is_lost() {
+            return Err(Fault::new(
+                "its memory is gone: the file behind it was truncated",
+            ));
+        }
+        Ok(())
+    }
+
     /// A panic while the lock was held closed the port it came from; the ring's state is whole, for it
     /// changes only by calls that do not panic.
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -193,8 +202,10 @@ impl ToGuest for ToGuestRing {
         let buffers = reservation.buffers().len();
         if buffers > 0 {
             reservation.set_ticket(state.ring.lease(buffers as u16).into());
+            return end;
         }
-        end
+        // A ring whose memory is gone reads as one without buffers.
+        end.and_then(|()| self.still_there())
     }
 
     fn posted(&self) -> u16 {
@@ -217,12 +228,7 @@ impl ToGuest for ToGuestRing {
         if needs_call {
             self.call.ring();
         }
-        if self.memory.is_lost() {
-            return Err(Fault::new(
-                "its memory is gone: the file behind it was truncated",
-            ));
-        }
-        Ok(())
+        self.still_there()
     }
 }
 
