@@ -1,19 +1,21 @@
 //! What it costs to describe a frame and to copy it, in nanoseconds a frame:
 //! `cargo run --release -p nbl --example build_speed`.
 //!
-//! Two guests with 64 transmit and 64 receive buffers each, bursts of 64 frames: what a worker does while two guests talk
-//! and their rings are warm. Each figure is the best of many rounds; the distance to the median says how quiet the
-//! machine was.
+//! Two guests with 64 transmit and 64 receive buffers, bursts of 64 frames: what a worker does while two guests talk and
+//! their rings are warm. The last table has the same with buffers all over a memory that fits into no cache. Each figure is
+//! the best of many rounds; the distance to the median says how quiet the machine was.
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nbl::{BURST, Classifier, NblQueue, Pool, ReceiveChain, transfer};
+use nbl::{BURST, Classifier, NblQueue, Pool, ReceiveChain, prefetch, transfer};
 use shmem::{BlockRegistry, BlockTable, GuestMemory, Handle, Mapping, Region, memfd};
 
-const MEMORY: u64 = 4 << 20;
+/// Of each guest. Larger than a cache.
+const MEMORY: u64 = 128 << 20;
 /// Where the transmit buffers are.
 const GPA: u64 = 0x1_0000_0000;
 /// From one buffer to the next, in bytes.
@@ -68,12 +70,45 @@ fn main() {
             });
         }
     }
+    println!("buffers in no cache:");
+    guests.far.set(1);
+    for frame in [60, 1514] {
+        let layout = &[HEADER + frame];
+        row(&format!("build, {frame} bytes"), || {
+            pool.reset();
+            time(|| guests.build(&pool, layout).len())
+        });
+        for ahead in [false, true] {
+            row(
+                &format!(
+                    "  transfer{}",
+                    if ahead {
+                        ", prefetched a frame ahead"
+                    } else {
+                        ""
+                    }
+                ),
+                || {
+                    pool.reset();
+                    let burst = guests.build(&pool, layout);
+                    guests.attach(&pool, &burst, &[frame]);
+                    if ahead {
+                        time(|| guests.transfer_ahead(burst))
+                    } else {
+                        time(|| guests.transfer(&burst))
+                    }
+                },
+            );
+        }
+    }
 }
 
 struct Guests {
     from: GuestMemory,
     to: Handle,
     blocks: Arc<BlockTable>,
+    /// State of a random sequence of buffers; 0 while buffers are near.
+    far: Cell<u64>,
 }
 
 impl Guests {
@@ -83,12 +118,13 @@ impl Guests {
         let lookahead = registry.register(pool.lookahead(), 0, pool.lookahead().len());
         pool.set_lookahead_handle(lookahead[0]);
         // As a virtual machine of more than 3 GiB has it: memory below and above the 4 GiB line.
-        let regions = vec![region(&mut registry, 0), region(&mut registry, GPA)];
-        let to = region(&mut registry, GPA).handles[0];
+        let [low, high, receiver] = [0, GPA, GPA].map(|gpa| region(&mut registry, gpa));
+        let (regions, to) = (vec![low, high], receiver.handles[0]);
         let guests = Self {
             from: GuestMemory::new(regions).expect("two regions"),
             to,
             blocks: registry.snapshot(),
+            far: Cell::new(0),
         };
         (guests, pool)
     }
@@ -97,7 +133,7 @@ impl Guests {
     fn build<'p>(&self, pool: &'p Pool, layout: &[u32]) -> NblQueue<'p> {
         let mut burst = NblQueue::new();
         for frame in 0..BURST as u64 {
-            let mut at = GPA + frame * BUFFER;
+            let mut at = GPA + self.buffer(frame);
             let chain = layout.iter().map(|len| {
                 let gpa = at;
                 at += u64::from(*len);
@@ -117,13 +153,44 @@ impl Guests {
     fn attach<'p>(&self, pool: &'p Pool, burst: &NblQueue<'p>, receive: &[u32]) {
         for (frame, nbl) in burst.iter().enumerate() {
             let mut chain = ReceiveChain::new();
-            let mut offset = frame as u32 * BUFFER as u32;
+            let mut offset = self.buffer(frame as u64) as u32;
             for len in receive {
                 assert!(chain.push(pool, self.to, offset, *len));
                 offset += len;
             }
             nbl.set_receive(Some(chain));
         }
+    }
+
+    /// Where a buffer is.
+    #[inline]
+    fn buffer(&self, frame: u64) -> u64 {
+        let mut random = self.far.get();
+        if random == 0 {
+            return frame * BUFFER;
+        }
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        self.far.set(random);
+        random % (MEMORY / BUFFER) * BUFFER
+    }
+
+    /// As [`Guests::transfer`], with an eye on the frame after.
+    #[inline]
+    fn transfer_ahead(&self, mut burst: NblQueue<'_>) -> usize {
+        let mut bytes = 0;
+        while let Some(nbl) = burst.pop_front() {
+            if let Some(next) = burst.front()
+                && let Some(receive) = next.receive()
+            {
+                prefetch(&self.blocks, next, receive);
+            }
+            if let Some(receive) = nbl.receive() {
+                bytes += transfer(&self.blocks, nbl, receive).map_or(0, |copied| copied as usize);
+            }
+        }
+        bytes
     }
 
     #[inline]
@@ -167,6 +234,13 @@ fn classify(mut burst: NblQueue<'_>, keys: u32) -> usize {
 fn region(registry: &mut BlockRegistry, gpa: u64) -> Region {
     let fd = memfd("build_speed", MEMORY).expect("memory for the guests");
     let mapping = Mapping::map(fd.as_fd(), 0, MEMORY).expect("memory for the guests");
+    let page = [1; 4096];
+    (0..MEMORY)
+        .step_by(page.len())
+        .filter_map(|at| mapping.window(at, page.len()))
+        .for_each(|window| {
+            window.write(&page);
+        });
     let handles = registry.register(&mapping, 0, MEMORY);
     Region {
         gpa,

@@ -64,6 +64,14 @@
 //! # }
 //! ```
 //!
+//! Nor can it pass for a frame of a shorter one, where it could be linked to a pool that ends earlier:
+//!
+//! ```compile_fail
+//! fn shorten<'short, 'long: 'short>(frame: nbl::Nbl<'long>) -> nbl::Nbl<'short> {
+//!     frame
+//! }
+//! ```
+//!
 //! # What holds
 //!
 //! * Everything is allocated and linked in [`Pool::new`]. A burst writes only what differs from frame to frame (B3).
