@@ -1,7 +1,7 @@
 //! How one frame's structures lie in memory.
 //!
-//! A burst writes a few words in each structure of each frame, so what costs is the number of cache lines that these
-//! words are spread over. In the order below they are in five lines instead of eight:
+//! A burst writes a few words in each structure of each frame. In the order below they are in five cache lines a frame, where
+//! one structure behind the other would need seven: a first-level cache has more left for the guests' bytes.
 //!
 //! ```text
 //! line  0   MDL (all of it: Next, ByteCount) | NET_BUFFER_LIST.Next, FirstNetBuffer
