@@ -90,11 +90,6 @@ impl Pool {
         self.receive_pieces.set(0);
     }
 
-    /// Says that the burst's frames are all built. Nothing depends on it: frames and receive buffers do not take each
-    /// other's segments in whatever order they come.
-    #[inline]
-    pub fn end_of_pull(&self) {}
-
     /// Frames left in this burst.
     #[inline]
     pub fn frames_left(&self) -> usize {

@@ -60,7 +60,6 @@ pub(crate) fn run(
     if frames.is_empty() {
         return Ok(Outcome::default());
     }
-    bench.pool.end_of_pull();
     let mut burst = Burst {
         snapshot,
         port,
