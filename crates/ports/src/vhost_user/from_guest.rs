@@ -22,7 +22,13 @@ pub(super) struct FromGuestRing {
     /// anew at the next pull: a second reading is judged like the first, nothing is carried over.
     held: Vec<u16>,
     used: Vec<Used>,
+    /// Times that the ring fell quiet without ever having had a chain; `None` once it had one.
+    quiet_unused: Option<u32>,
 }
+
+/// How often a ring that never had a chain may be kicked before its memory is taken for not shared. VMMs
+/// kick a ring once when they start it, drivers only when they have put something in.
+const KICKS_IN_VAIN: u32 = 4;
 
 impl FromGuestRing {
     pub(super) fn new(ring: Ring, memory: Arc<GuestMemory>, kick: Kick, call: Arc<Call>) -> Self {
@@ -34,6 +40,7 @@ impl FromGuestRing {
             chain: Chain::new(),
             held: Vec::with_capacity(nbl::BURST),
             used: Vec::with_capacity(2 * nbl::BURST),
+            quiet_unused: Some(0),
         }
     }
 
@@ -88,28 +95,8 @@ impl FromGuestRing {
         None
     }
 
-    fn flush(&mut self) {
-        if self.used.is_empty() {
-            return;
-        }
-        let lease = self.ring.lease(self.used.len() as u16);
-        self.ring.complete(lease, &self.used);
-        self.used.clear();
-        if self.ring.needs_call() {
-            self.call.ring();
-        }
-    }
-}
-
-/// Why a chain became no frame.
-enum Refusal {
-    /// The worker's pool is used up: the chain's turn comes with the next burst.
-    NoRoom,
-    Fault(Fault),
-}
-
-impl FromGuest for FromGuestRing {
-    fn pull<'p>(&mut self, pull: Pull<'_, 'p>) -> Result<NblQueue<'p>, Fault> {
+    /// One burst out of the ring. What is read while the memory vanishes makes no sense; [`FromGuest::pull`] says so.
+    fn take<'p>(&mut self, pull: Pull<'_, 'p>) -> Result<NblQueue<'p>, Fault> {
         let mut frames = NblQueue::new();
         let mut bytes = 0;
         let mut again = 0;
@@ -143,6 +130,7 @@ impl FromGuest for FromGuestRing {
             {
                 break;
             }
+            self.quiet_unused = None;
             let head = self.chain.head();
             match self.describe(head, &pull) {
                 Ok(frame) => {
@@ -163,15 +151,51 @@ impl FromGuest for FromGuestRing {
                 Err(Refusal::Fault(fault)) => return Err(fault),
             }
         }
+        if frames.is_empty() {
+            self.flush();
+        }
+        Ok(frames)
+    }
+
+    fn flush(&mut self) {
+        if self.used.is_empty() {
+            return;
+        }
+        let lease = self.ring.lease(self.used.len() as u16);
+        self.ring.complete(lease, &self.used);
+        self.used.clear();
+        if self.ring.needs_call() {
+            self.call.ring();
+        }
+    }
+}
+
+/// Why a chain became no frame.
+enum Refusal {
+    /// The worker's pool is used up: the chain's turn comes with the next burst.
+    NoRoom,
+    Fault(Fault),
+}
+
+impl FromGuest for FromGuestRing {
+    fn pull<'p>(&mut self, pull: Pull<'_, 'p>) -> Result<NblQueue<'p>, Fault> {
+        let taken = self.take(pull);
+        // Zeros in place of a ring look like a violation, but they are not the guest's doing.
         if self.memory.is_lost() {
             return Err(Fault::new(
                 "its memory is gone: the file behind it was truncated",
             ));
         }
-        if frames.is_empty() {
-            self.flush();
+        if self
+            .quiet_unused
+            .is_some_and(|quiet| quiet >= KICKS_IN_VAIN)
+        {
+            return Err(Fault::new(
+                "its guest kicks, but what it sends is not to be seen: start the VMM with memory that is shared \
+                 (QEMU: -object memory-backend-memfd,share=on; see `vmq attach`)",
+            ));
         }
-        Ok(frames)
+        taken
     }
 
     fn complete(&mut self, done: &NblQueue<'_>) -> Result<(), Fault> {
@@ -197,10 +221,14 @@ impl FromGuest for FromGuestRing {
     }
 
     fn arm(&mut self) -> bool {
-        match self.kick {
+        let has_work = match self.kick {
             Kick::Poll => true,
             Kick::Fd(_) => self.ring.arm(),
+        };
+        if let Some(quiet) = self.quiet_unused.as_mut().filter(|_| !has_work) {
+            *quiet += 1;
         }
+        has_work
     }
 
     fn disarm(&mut self) {

@@ -202,10 +202,9 @@ impl ToGuest for ToGuestRing {
         let buffers = reservation.buffers().len();
         if buffers > 0 {
             reservation.set_ticket(state.ring.lease(buffers as u16).into());
-            return end;
         }
-        // A ring whose memory is gone reads as one without buffers.
-        end.and_then(|()| self.still_there())
+        // A ring whose memory is gone reads as one without buffers, or as one that breaks every rule.
+        self.still_there().and(end)
     }
 
     fn posted(&self) -> u16 {

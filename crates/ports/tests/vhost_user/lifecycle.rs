@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use ports::vhost_user::{Mode, Port};
 use switch::{DropReason, PortSpec};
-use testkit::frontend::{FROM_GUEST, Frontend, TO_GUEST};
+use testkit::frontend::{FROM_GUEST, Frontend, RawFrontend, Script, TO_GUEST, Verdict};
 use testkit::guest::{Guest, GuestOptions};
+use vhost::vhost_user::message::{FrontendReq, VhostUserHeaderFlag};
 use vmq::{Filter, Mac, VlanTest};
 
 use crate::bench::{Bench, Machine, PATIENCE};
@@ -74,6 +75,32 @@ fn f1_a_configured_address_outlives_the_machine() {
         assert_eq!(status.queue.filters.len(), 1);
         assert_eq!(status.queue.state, "Paused");
     }
+}
+
+#[test]
+fn rings_may_be_enabled_before_features_are_set_as_qemu_does() {
+    let bench = Bench::new(1, 1);
+    let guest = Guest::new(GuestOptions::default()).unwrap();
+    let mut script = Script::attach(&guest).unwrap();
+    let enable = u32::from(FrontendReq::SET_VRING_ENABLE);
+    let (mut early, rest): (Vec<_>, Vec<_>) = script
+        .messages
+        .drain(..)
+        .partition(|message| message.request == enable);
+    // No answer is asked for, since QEMU does not wait for one here.
+    early
+        .iter_mut()
+        .for_each(|message| message.flags &= !VhostUserHeaderFlag::NEED_REPLY.bits());
+    let features = u32::from(FrontendReq::SET_FEATURES);
+    let at = rest
+        .iter()
+        .position(|message| message.request == features)
+        .unwrap();
+    script.messages.extend(rest);
+    script.messages.splice(at..at, early);
+    let raw = RawFrontend::connect(bench.socket(0), PATIENCE).unwrap();
+    assert_eq!(script.play(&raw).unwrap(), Verdict::Accepted);
+    bench.wait_for(0, |port| port.is_up);
 }
 
 #[test]
