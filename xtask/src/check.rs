@@ -40,7 +40,7 @@ pub(crate) fn steps() -> Report {
             .args(["doc", "--workspace", "--no-deps", "--quiet"])
             .env("RUSTDOCFLAGS", "-Dwarnings"),
     );
-    report.call("cargo-deny present", setup::require_cargo_deny);
+    report.call("cargo-deny present", || setup::require_cargo_tool("deny"));
     report.run(
         "deny",
         LIMIT,

@@ -9,17 +9,20 @@ use crate::step::Report;
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// Version the workspace's `deny.toml` is written for.
-const CARGO_DENY: &str = "0.20.2";
+/// Cargo's own tools that the tests call: name, version.
+const CARGO_TOOLS: &[(&str, &str)] = &[("deny", "0.20.2"), ("fuzz", "0.13.2")];
 
 /// Debian packages by name.
 const PACKAGES: &[&str] = &[
     "busybox-static",
     "cpio",
     "dpdk-dev",
+    "g++",
     "iperf3",
     "kmod",
+    "libstd-rust-dev-wasm32",
     "qemu-system-x86",
+    "rustc",
     "util-linux",
     "xz-utils",
 ];
@@ -32,6 +35,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("cpio", "cpio"),
     ("depmod", "kmod"),
+    ("c++", "g++"),
     ("dpdk-testpmd", "dpdk-dev"),
     ("iperf3", "iperf3"),
     ("qemu-system-x86_64", "qemu-system-x86"),
@@ -47,27 +51,25 @@ pub(crate) fn steps() -> Report {
         install(&mut report);
     }
     report.call("programs present", require_programs);
-    if require_cargo_deny().is_err() {
-        report.run(
-            "install cargo-deny",
-            LIMIT,
-            Command::new("cargo").args([
-                "install",
-                "--locked",
-                "cargo-deny",
-                "--version",
-                CARGO_DENY,
-            ]),
-        );
+    for (tool, version) in CARGO_TOOLS {
+        if require_cargo_tool(tool).is_err() {
+            report.run(
+                &format!("install cargo-{tool}"),
+                LIMIT,
+                Command::new("cargo")
+                    .args(["install", "--locked", "--version", version])
+                    .arg(format!("cargo-{tool}")),
+            );
+        }
     }
     report
 }
 
-/// Fails with what to do where cargo-deny is not installed.
-pub(crate) fn require_cargo_deny() -> Result<(), String> {
-    match quiet("cargo", &["deny", "--version"]) {
+/// Fails with what to do where `cargo TOOL` is not installed.
+pub(crate) fn require_cargo_tool(tool: &str) -> Result<(), String> {
+    match quiet("cargo", &[tool, "--version"]) {
         Some(_) => Ok(()),
-        None => Err("cargo-deny is missing: run `cargo xtask setup`".into()),
+        None => Err(format!("cargo-{tool} is missing: run `cargo xtask setup`")),
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) fn steps() -> Report {
             .env("RUSTFLAGS", "--cfg loom")
             .env("CARGO_PROFILE_RELEASE_LTO", "off"),
     );
+    old_compiler(&mut report);
+    fuzz(&mut report);
     let mut binary = Report::default();
     binary.run(
         "release binary",
@@ -69,4 +71,34 @@ pub(crate) fn steps() -> Report {
         );
     }
     report
+}
+
+/// `ndis` is for driver writers, whose compilers are old: it must build with Debian's, 1.63 in Debian 12, and its layouts
+/// must hold where pointers have 32 bits. wasm32 has the pointers and the 8-byte alignments of 32-bit Windows.
+fn old_compiler(report: &mut Report) {
+    for target in ["x86_64-unknown-linux-gnu", "wasm32-unknown-unknown"] {
+        report.run(
+            &format!("ndis with Debian's rustc for {target}"),
+            UNIT_LIMIT,
+            Command::new("/usr/bin/rustc")
+                .args(["--edition", "2021", "--crate-type", "rlib"])
+                .args(["--crate-name", "ndis", "--target", target])
+                .args(["--out-dir", "target/old-compiler", "-D", "warnings"])
+                .arg("crates/ndis/src/lib.rs"),
+        );
+    }
+}
+
+/// Each fuzz target for half a minute: enough to notice that one no longer builds or falls over at once.
+fn fuzz(report: &mut Report) {
+    for target in ["split_ring", "frame_build"] {
+        report.run(
+            &format!("fuzz {target}"),
+            UNIT_LIMIT,
+            Command::new("cargo")
+                .args(["fuzz", "run", target, "--", "-max_total_time=30"])
+                // Sanitizers are unstable options, which a stable compiler takes only so.
+                .env("RUSTC_BOOTSTRAP", "1"),
+        );
+    }
 }
