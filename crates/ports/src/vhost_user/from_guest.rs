@@ -22,16 +22,24 @@ pub(super) struct FromGuestRing {
     /// anew at the next pull: a second reading is judged like the first, nothing is carried over.
     held: Vec<u16>,
     used: Vec<Used>,
-    /// Times that the ring fell quiet without ever having had a chain; `None` once it had one.
+    /// Times that the ring fell quiet without ever having had a chain; `None` once it had one, or where the memory is
+    /// known to be the guest's.
     quiet_unused: Option<u32>,
 }
 
-/// How often a ring that never had a chain may be kicked before its memory is taken for not shared. VMMs
-/// kick a ring once when they start it, drivers only when they have put something in.
-const KICKS_IN_VAIN: u32 = 4;
+/// How often a ring in blank memory may fall quiet before one more kick means that its memory is not shared: after it was
+/// started, and after the kick that VMMs give it then. The next is the driver's, who kicks only when there is something to
+/// see, and with event index only once.
+const QUIET_AT_START: u32 = 2;
 
 impl FromGuestRing {
-    pub(super) fn new(ring: Ring, memory: Arc<GuestMemory>, kick: Kick, call: Arc<Call>) -> Self {
+    pub(super) fn new(
+        ring: Ring,
+        memory: Arc<GuestMemory>,
+        memory_is_blank: bool,
+        kick: Kick,
+        call: Arc<Call>,
+    ) -> Self {
         Self {
             ring,
             memory,
@@ -40,7 +48,7 @@ impl FromGuestRing {
             chain: Chain::new(),
             held: Vec::with_capacity(nbl::BURST),
             used: Vec::with_capacity(2 * nbl::BURST),
-            quiet_unused: Some(0),
+            quiet_unused: memory_is_blank.then_some(0),
         }
     }
 
@@ -186,10 +194,8 @@ impl FromGuest for FromGuestRing {
                 "its memory is gone: the file behind it was truncated",
             ));
         }
-        if self
-            .quiet_unused
-            .is_some_and(|quiet| quiet >= KICKS_IN_VAIN)
-        {
+        let was_quiet = self.quiet_unused.unwrap_or(0);
+        if taken.is_ok() && was_quiet >= QUIET_AT_START {
             return Err(Fault::new(
                 "its guest kicks, but what it sends is not to be seen: start the VMM with memory that is shared \
                  (QEMU: -object memory-backend-memfd,share=on; see `vmq attach`)",

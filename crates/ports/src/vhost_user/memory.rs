@@ -4,6 +4,8 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use rustix::fs::fstat;
+use rustix::param::page_size;
 use shmem::{GuestMemory, Handle, Mapping, Region};
 use switch::Switch;
 use vhost::vhost_user::message::{VhostUserMemoryRegion, VhostUserSingleMemoryRegion};
@@ -36,6 +38,9 @@ impl From<&VhostUserSingleMemoryRegion> for Place {
     }
 }
 
+/// Places of a region that are looked at to tell whether anything was ever written to it.
+const SAMPLES: u64 = 256;
+
 /// The regions a frontend has now, and what the rings see of them.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -47,12 +52,34 @@ struct Mapped {
     place: Place,
     mapping: Arc<Mapping>,
     handles: Vec<Handle>,
+    /// Looking at an untouched page takes a page, of which a file in small pages has enough.
+    has_small_pages: bool,
 }
 
 impl Memory {
     /// What rings resolve addresses with; `None` before the first memory message.
     pub(super) fn guest(&self) -> Option<&Arc<GuestMemory>> {
         self.guest.as_ref()
+    }
+
+    /// Whether there is nothing but zeros wherever one looks: no machine that runs has such memory, but a VMM that shares
+    /// its file and works on a private copy of it (QEMU with share=off) leaves the file so.
+    pub(super) fn is_blank(&self) -> bool {
+        self.regions.iter().all(|region| {
+            let len = region.place.len;
+            region.has_small_pages
+                && (0..SAMPLES).all(|sample| {
+                    let mut bytes = [0; 64];
+                    let at = len / SAMPLES * sample;
+                    region
+                        .mapping
+                        .window(at, bytes.len().min((len - at) as usize))
+                        .is_some_and(|window| {
+                            window.read(&mut bytes);
+                            bytes == [0; 64]
+                        })
+                })
+        })
     }
 
     /// Replaces every region (SET_MEM_TABLE). The rings are stopped.
@@ -113,10 +140,12 @@ impl Memory {
         let mapping = Mapping::map(file.as_fd(), place.file_offset, place.len)
             .map_err(|error| format!("memory region at guest address {:#x}: {error}", place.gpa))?;
         let handles = switch.register(&mapping, 0, place.len);
+        let has_small_pages = fstat(file).is_ok_and(|stat| stat.st_blksize as usize <= page_size());
         self.regions.push(Mapped {
             place,
             mapping,
             handles,
+            has_small_pages,
         });
         Ok(())
     }

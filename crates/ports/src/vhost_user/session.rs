@@ -7,7 +7,7 @@ use std::any::Any;
 use std::fs::File;
 use std::sync::Arc;
 
-use switch::{PortId, Switch};
+use switch::{PortId, Switch, ToGuest};
 use vhost::vhost_user::message::*;
 use vhost::vhost_user::{Error, GpuBackend, Result, VhostUserBackendReqHandlerMut};
 
@@ -124,10 +124,19 @@ impl Session {
                 self.to_guest = Some(ring.clone());
                 self.switch.start_to_guest(self.port, ring);
             } else {
+                let has_posted = |ring: &Arc<ToGuestRing>| ring.posted() > 0;
+                let memory_is_blank =
+                    !self.to_guest.as_ref().is_some_and(has_posted) && self.memory.is_blank();
                 let Some(kick) = vring.kick.take() else {
                     continue;
                 };
-                let ring = FromGuestRing::new(ring, memory.clone(), kick, vring.call.clone());
+                let ring = FromGuestRing::new(
+                    ring,
+                    memory.clone(),
+                    memory_is_blank,
+                    kick,
+                    vring.call.clone(),
+                );
                 if let Err(error) = self.switch.start_from_guest(self.port, Box::new(ring)) {
                     return Err(
                         self.refuse(format!("its kick eventfd cannot be waited for: {error}"))

@@ -1,12 +1,16 @@
 //! What guests and VMMs do wrong closes their own port, with a reason, and costs nobody else a frame.
 
 use std::cell::RefCell;
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use testkit::frontend::{RawFrontend, Script, Verdict};
+use shmem::memfd;
+use testkit::frontend::{RawFrontend, Script, TableRegion, Verdict, memory_table};
 use testkit::guest::{Guest, GuestOptions};
 use testkit::hostile::{Breaks, PROTOCOL_ATTACKS, RING_ATTACKS};
+
+use vhost::vhost_user::message::FrontendReq;
 
 use crate::bench::{Bench, Machine, PATIENCE};
 use crate::traffic::{A, B, BROADCAST, frame};
@@ -146,12 +150,25 @@ fn a_vmm_that_shares_no_memory_is_told_how_to() {
 #[test]
 fn a_guest_whose_memory_is_a_private_copy_is_told_so() {
     let bench = Bench::new(1, 1);
-    let machine = bench.attach(0, GuestOptions::default());
-    // What QEMU's guest writes with share=off lands in pages of its own: we see kicks, and zeros.
-    let status = bench.wait_for(0, |status| {
-        machine.guest.from_guest.events().kick();
-        !status.is_connected
-    });
+    let guest = Guest::new(GuestOptions::default()).unwrap();
+    // What the guest of a QEMU with share=off writes lands in pages of its own: the file has zeros for us.
+    let file = memfd("private", guest.ram().bytes()).unwrap();
+    let mut script = Script::attach(&guest).unwrap();
+    let region = TableRegion {
+        file: file.as_fd(),
+        ..TableRegion::of(guest.ram())
+    };
+    *script.message(FrontendReq::SET_MEM_TABLE, 0) = memory_table(&[region]).unwrap();
+    let raw = RawFrontend::connect(bench.socket(0), PATIENCE).unwrap();
+    assert_eq!(script.play(&raw).unwrap(), Verdict::Accepted);
+    bench.wait_for(0, |port| port.is_up);
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(
+        bench.status(0).is_up,
+        "a driver that has not sent anything yet is no offence"
+    );
+    guest.from_guest.events().kick();
+    let status = bench.wait_for(0, |status| !status.is_connected);
     let reason = status.last_fault.expect("closed without a reason");
     assert!(reason.contains("share=on"), "{reason}");
 }
