@@ -74,7 +74,7 @@ impl<'p> Delivery<'_, 'p> {
     ) -> Result<u16, End> {
         self.pool.rewind_receive();
         self.reservation.begin(queue);
-        let reserved = to_guest.reserve(self.pool, self.blocks, frames, self.reservation);
+        let reserved = to_guest.reserve(self.pool, frames, self.reservation);
         let granted = self.reservation.frames();
         let copied = match reserved {
             Ok(()) => self.copy(granted, lane, frames, done),

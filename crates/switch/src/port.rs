@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nbl::{NblQueue, Pool};
-use shmem::BlockTable;
 use vmq::QueueId;
 
 use crate::{Counters, Lane, Reservation};
@@ -71,7 +70,6 @@ pub trait ToGuest: Send + Sync {
     fn reserve<'p>(
         &self,
         pool: &'p Pool,
-        blocks: &BlockTable,
         frames: &NblQueue<'p>,
         reservation: &mut Reservation,
     ) -> Result<(), Fault>;

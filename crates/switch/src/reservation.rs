@@ -4,9 +4,7 @@ use vmq::QueueId;
 
 /// The most receive buffers that one reservation holds. A frame of 64 KiB over 2 KiB buffers takes 33.
 const CAPACITY: usize = 4096;
-
-/// The most receive buffers that one frame may be spread over.
-const MAX_BUFFERS_A_FRAME: usize = 1024;
+const _: () = assert!(Reservation::MAX_BUFFERS_A_FRAME < CAPACITY);
 
 /// One receive buffer and what was put in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,20 +67,16 @@ impl Reservation {
         self.ticket = 0;
     }
 
-    /// How many more buffers may be noted for the frame at hand.
+    /// The most receive buffers that one frame may be spread over.
+    pub const MAX_BUFFERS_A_FRAME: usize = 1024;
+
+    /// Whether no more buffers can be noted. A single frame never fills it.
     #[must_use]
-    pub fn room(&self) -> usize {
-        (CAPACITY - self.buffers.len()).min(MAX_BUFFERS_A_FRAME)
+    pub fn is_full(&self) -> bool {
+        self.buffers.len() == CAPACITY
     }
 
-    /// True when the frame at hand cannot be spread over more buffers than were noted for it, whatever
-    /// the reservation's own fill.
-    #[must_use]
-    pub fn exceeds_frame(buffers: usize) -> bool {
-        buffers >= MAX_BUFFERS_A_FRAME
-    }
-
-    /// Notes a buffer for the frame at hand. The caller looked at [`Reservation::room`].
+    /// Notes a buffer for the frame at hand. The caller asked [`Reservation::is_full`].
     #[inline]
     pub fn note(&mut self, id: u16, bytes: u32) {
         debug_assert!(self.buffers.len() < CAPACITY);

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nbl::{Nbl, NblQueue, Pool, ReceiveChain};
-use shmem::{BlockTable, GuestMemory};
+use shmem::GuestMemory;
 use switch::{Fault, Reservation, ToGuest};
 use virtq::{Buf, Chain, Lease, Ring, Used};
 
@@ -92,9 +92,11 @@ impl ToGuestRing {
         let mut header_place = HeaderPlace::default();
         let mut missing = header::LEN as u32 + frame.data_len();
         while missing > 0 {
-            if reservation.room() <= usize::from(*taken) {
-                let never = *taken > 0 && Reservation::exceeds_frame(usize::from(*taken));
-                return Err(if never { NoRoom::Never } else { NoRoom::NotNow });
+            if usize::from(*taken) == Reservation::MAX_BUFFERS_A_FRAME {
+                return Err(NoRoom::Never);
+            }
+            if reservation.is_full() {
+                return Err(NoRoom::NotNow);
             }
             if !state
                 .ring
@@ -119,12 +121,6 @@ impl ToGuestRing {
                 missing -= buffer.len;
                 header_place.take(&mut buffer);
                 self.describe(pool, buffer, &mut receive)?;
-            }
-            if before == missing {
-                return Err(NoRoom::Fault(Fault::new(format_args!(
-                    "its receive queue has a buffer of no bytes (head {})",
-                    state.chain.head()
-                ))));
             }
             reservation.note(state.chain.head(), before - missing);
             if missing > 0 && !self.mergeable {
@@ -160,7 +156,6 @@ impl ToGuest for ToGuestRing {
     fn reserve<'p>(
         &self,
         pool: &'p Pool,
-        _blocks: &BlockTable,
         frames: &NblQueue<'p>,
         reservation: &mut Reservation,
     ) -> Result<(), Fault> {
