@@ -97,7 +97,7 @@ impl Receiver {
     ///
     /// If the device broke a rule of the ring or of frames in it.
     pub fn receive(&mut self, frame: &mut Vec<u8>) -> Option<NetHeader> {
-        let Some(first) = self.ring.poll_used() else {
+        let Some(first) = self.poll_filled() else {
             self.flush();
             return None;
         };
@@ -132,7 +132,7 @@ impl Receiver {
     pub fn drain(&mut self, frames: u64) -> Drained {
         let mut drained = Drained::default();
         while drained.frames < frames {
-            let Some(first) = self.ring.poll_used() else {
+            let Some(first) = self.poll_filled() else {
                 self.flush();
                 break;
             };
@@ -228,6 +228,19 @@ impl Receiver {
         debug_assert!(posted, "a chain that came back left room for itself");
         if self.ring.unpublished() >= LOT {
             self.flush();
+        }
+    }
+
+    /// The next used buffer with something in it. One that came back empty belongs to a frame that the device could not
+    /// finish (its sender's memory vanished, say); it is reused, as the drivers of Linux and DPDK do.
+    #[inline]
+    fn poll_filled(&mut self) -> Option<Used> {
+        loop {
+            let used = self.ring.poll_used()?;
+            if used.written > 0 {
+                return Some(used);
+            }
+            self.repost(used);
         }
     }
 
