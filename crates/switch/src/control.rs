@@ -301,10 +301,16 @@ impl Switch {
     pub fn status(&self) -> Status {
         let state = self.state();
         let workers = self.workers.iter().enumerate().map(|(at, worker)| {
-            let [turns, empty_turns, sleeps, panics] = worker.counters.read();
+            let [turns, empty_turns, sleeps, panics, busy_ns] = worker.counters.read();
+            let totals = state.totals_of(at);
             WorkerStatus {
                 cpu: worker.cpu,
                 rings: state.rings_of(at),
+                busy_ns,
+                frames: totals.from_guest_frames,
+                bytes_copied: totals.bytes_copied,
+                calls: totals.calls,
+                calls_suppressed: totals.calls_suppressed,
                 turns,
                 empty_turns,
                 sleeps,

@@ -24,6 +24,8 @@ pub struct Lane {
     bytes_copied: AtomicU64,
     flooded: AtomicU64,
     held: AtomicU64,
+    calls: AtomicU64,
+    calls_suppressed: AtomicU64,
     drops: [AtomicU64; DropReason::ALL.len()],
 }
 
@@ -44,6 +46,10 @@ pub struct Totals {
     pub flooded: u64,
     /// Times that a frame of this port had to wait for a receiver's buffers.
     pub held: u64,
+    /// Notifications sent to the guest.
+    pub calls: u64,
+    /// Notifications spared because the guest did not want one.
+    pub calls_suppressed: u64,
     /// Drops by [`DropReason`], counted at the port that sent the frame, or at the receiver where the
     /// receiver is the cause.
     pub drops: [u64; DropReason::ALL.len()],
@@ -68,18 +74,27 @@ impl Counters {
     pub(crate) fn totals(&self) -> Totals {
         let mut sum = Totals::default();
         for lane in &self.lanes {
-            sum.from_guest_frames += lane.from_guest_frames.load(Relaxed);
-            sum.from_guest_bytes += lane.from_guest_bytes.load(Relaxed);
-            sum.to_guest_frames += lane.to_guest_frames.load(Relaxed);
-            sum.to_guest_bytes += lane.to_guest_bytes.load(Relaxed);
-            sum.bytes_copied += lane.bytes_copied.load(Relaxed);
-            sum.flooded += lane.flooded.load(Relaxed);
-            sum.held += lane.held.load(Relaxed);
-            for (total, count) in sum.drops.iter_mut().zip(&lane.drops) {
-                *total += count.load(Relaxed);
-            }
+            sum.add(lane);
         }
         sum
+    }
+}
+
+impl Totals {
+    /// Adds what one lane stands at.
+    pub(crate) fn add(&mut self, lane: &Lane) {
+        self.from_guest_frames += lane.from_guest_frames.load(Relaxed);
+        self.from_guest_bytes += lane.from_guest_bytes.load(Relaxed);
+        self.to_guest_frames += lane.to_guest_frames.load(Relaxed);
+        self.to_guest_bytes += lane.to_guest_bytes.load(Relaxed);
+        self.bytes_copied += lane.bytes_copied.load(Relaxed);
+        self.flooded += lane.flooded.load(Relaxed);
+        self.held += lane.held.load(Relaxed);
+        self.calls += lane.calls.load(Relaxed);
+        self.calls_suppressed += lane.calls_suppressed.load(Relaxed);
+        for (total, count) in self.drops.iter_mut().zip(&lane.drops) {
+            *total += count.load(Relaxed);
+        }
     }
 }
 

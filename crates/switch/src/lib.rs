@@ -27,6 +27,7 @@ mod drop_reason;
 mod ethernet;
 mod learning;
 mod mailbox;
+mod meter;
 mod policy;
 mod port;
 mod reservation;

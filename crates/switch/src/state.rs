@@ -15,7 +15,7 @@ use crate::mailbox::Command;
 use crate::port::{Entry, FaultSink, Gate, PortId, ToGuest};
 use crate::snapshot::Snapshot;
 use crate::status::{FilterStatus, PortStatus, QueueStatus};
-use crate::{Counters, MAX_PORTS};
+use crate::{Counters, MAX_PORTS, Totals};
 
 /// Addresses the switch may learn behind one port.
 const LEARNED_PER_QUEUE: u32 = 4096;
@@ -229,6 +229,15 @@ impl State {
             .retain(|snapshot| Arc::strong_count(snapshot) > 1);
         self.retired.extend(self.current.replace(snapshot.clone()));
         snapshot
+    }
+
+    /// What one worker did for all ports.
+    pub(crate) fn totals_of(&self, worker: usize) -> Totals {
+        let mut sum = Totals::default();
+        for port in &self.ports {
+            sum.add(port.counters.lane(worker));
+        }
+        sum
     }
 
     pub(crate) fn port_status(&self) -> Vec<PortStatus> {

@@ -61,6 +61,16 @@ pub struct WorkerStatus {
     pub cpu: Option<usize>,
     /// From-guest rings it owns.
     pub rings: usize,
+    /// Nanoseconds it worked: neither slept nor looked in vain.
+    pub busy_ns: u64,
+    /// Frames that it took out of its rings and finished.
+    pub frames: u64,
+    /// Bytes it moved: lookahead copies and copies into receive buffers.
+    pub bytes_copied: u64,
+    /// Guests it notified.
+    pub calls: u64,
+    /// Notifications that it spared because the guest did not want one.
+    pub calls_suppressed: u64,
     /// Rounds over its rings.
     pub turns: u64,
     /// Rounds in which no frame was finished.

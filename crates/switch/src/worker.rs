@@ -7,12 +7,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vmq::Tick;
 
 use crate::doorbell::{Doorbell, Token};
 use crate::mailbox::{Command, Mailbox};
+use crate::meter::Meter;
 use crate::ring::Ring;
 use crate::snapshot::Snapshot;
 use crate::turn::{self, Bench, Outcome};
@@ -34,13 +35,20 @@ pub(crate) struct WorkerCounters {
     empty_turns: AtomicU64,
     sleeps: AtomicU64,
     panics: AtomicU64,
+    busy_ns: AtomicU64,
 }
 
 impl WorkerCounters {
-    /// Rounds over the rings, rounds without a frame, sleeps and panics caught.
-    pub(crate) fn read(&self) -> [u64; 4] {
-        [&self.turns, &self.empty_turns, &self.sleeps, &self.panics]
-            .map(|counter| counter.load(Relaxed))
+    /// Rounds over the rings, rounds without a frame, sleeps, panics caught and nanoseconds of work.
+    pub(crate) fn read(&self) -> [u64; 5] {
+        [
+            &self.turns,
+            &self.empty_turns,
+            &self.sleeps,
+            &self.panics,
+            &self.busy_ns,
+        ]
+        .map(|counter| counter.load(Relaxed))
     }
 }
 
@@ -55,6 +63,7 @@ pub(crate) struct Worker {
     /// Tokens of the rings that are polled.
     polled: Vec<Token>,
     armed: usize,
+    meter: Meter,
     turns_to_bell: u32,
     turns_to_tick: u32,
 }
@@ -76,6 +85,7 @@ impl Worker {
             rings: std::iter::repeat_with(|| None).take(MAX_PORTS).collect(),
             polled: Vec::with_capacity(MAX_PORTS),
             armed: 0,
+            meter: Meter::new(Instant::now()),
             turns_to_bell: TURNS_A_BELL,
             turns_to_tick: 1,
         }
@@ -113,8 +123,13 @@ impl Worker {
             }
         }
         bump(&self.counters.turns);
-        if sum.done == 0 {
+        if sum.done > 0 {
+            self.meter.worked();
+        } else {
             bump(&self.counters.empty_turns);
+            if self.meter.looked_in_vain() {
+                self.meter.look(Instant::now());
+            }
         }
         sum
     }
@@ -182,8 +197,10 @@ impl Worker {
             Some(Duration::ZERO)
         };
         self.turns_to_bell = TURNS_A_BELL;
-        if timeout != Some(Duration::ZERO) {
+        let sleeps = timeout != Some(Duration::ZERO);
+        if sleeps {
             bump(&self.counters.sleeps);
+            self.look_at_clock();
         }
         let Self {
             doorbell,
@@ -203,7 +220,8 @@ impl Worker {
                 polled.push(token);
             }
         });
-        if timeout.is_none() {
+        if sleeps {
+            self.meter.slept(Instant::now());
             self.look_at_clock();
         }
     }
@@ -218,7 +236,11 @@ impl Worker {
 
     fn look_at_clock(&mut self) {
         self.turns_to_tick = TURNS_A_TICK;
-        self.bench.tick = Tick(self.bench.start.elapsed().as_secs() as u32);
+        let now = Instant::now();
+        self.meter.look(now);
+        let busy = self.meter.busy().as_nanos() as u64;
+        self.counters.busy_ns.store(busy, Relaxed);
+        self.bench.tick = Tick((now - self.bench.start).as_secs() as u32);
     }
 
     /// Takes what control has sent. False at the end.

@@ -182,6 +182,7 @@ fn worker_view(worker: WorkerStatus) -> WorkerView {
         empty_turns,
         sleeps,
         panics,
+        ..
     } = worker;
     WorkerView {
         cpu,
