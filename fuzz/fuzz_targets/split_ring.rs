@@ -5,13 +5,12 @@
 
 #![no_main]
 
-use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use shmem::{Array, GuestMemory, Mapping, Region};
-use virtq::{Chain, Layout, Lease, Ring, RingError, Used};
+use virtq::{Chains, Layout, Lease, Ring, Used};
 
 /// Bytes of guest memory, at guest address 0 so that small numbers in descriptors hit it.
 const LEN: usize = 2048;
@@ -52,9 +51,8 @@ enum Areas {
 
 #[derive(Arbitrary, Debug)]
 enum Step {
-    Next(u8),
+    Take(u8),
     Untake(u8),
-    ReadAnew(u16),
     Pending,
     Lease(u8),
     Complete {
@@ -84,9 +82,8 @@ enum Step {
     Reopen,
 }
 
-thread_local! {
-    static CHAIN: RefCell<Chain> = RefCell::new(Chain::new());
-}
+/// The most chains of a burst.
+const BURST: usize = 8;
 
 static MEMORY: LazyLock<(GuestMemory, Array<u16>)> = LazyLock::new(|| {
     let mapping = Mapping::anonymous(LEN).expect("a page");
@@ -105,10 +102,10 @@ static MEMORY: LazyLock<(GuestMemory, Array<u16>)> = LazyLock::new(|| {
     (memory, words)
 });
 
-struct Port<'c> {
+struct Port {
     memory: &'static GuestMemory,
     ring: Ring,
-    chain: &'c mut Chain,
+    chains: Chains,
     next_avail: u16,
     /// Chains taken, by head, that no lease counts.
     taken: Vec<u16>,
@@ -118,14 +115,14 @@ struct Port<'c> {
     leases: Vec<(Lease, Vec<u16>, bool)>,
 }
 
-impl<'c> Port<'c> {
-    fn open(layout: &Layout, memory: &'static GuestMemory, chain: &'c mut Chain) -> Option<Self> {
+impl Port {
+    fn open(layout: &Layout, memory: &'static GuestMemory) -> Option<Self> {
         let ring = open(layout, memory)?;
         let next_avail = layout.next_avail;
         Some(Self {
             memory,
+            chains: Chains::new(BURST, ring.size()),
             ring,
-            chain,
             next_avail,
             taken: Vec::new(),
             returnable: 0,
@@ -135,28 +132,20 @@ impl<'c> Port<'c> {
 
     fn step(&mut self, step: &Step, words: &Array<u16>, layout: &Layout) -> Option<()> {
         match *step {
-            Step::Next(n) => {
-                for _ in 0..=n % 8 {
-                    self.next();
-                }
-            }
+            Step::Take(n) => self.take(usize::from(n)),
             Step::Untake(n) => {
                 let n = usize::from(n).min(self.returnable);
-                self.ring.untake(n as u16);
-                self.taken.truncate(self.taken.len() - n);
+                let back = self.taken.split_off(self.taken.len() - n);
+                self.ring.untake(back.into_iter());
                 self.returnable -= n;
                 self.next_avail = self.next_avail.wrapping_sub(n as u16);
-            }
-            Step::ReadAnew(head) => {
-                let judged = self.ring.chain_at(head, self.memory, self.chain);
-                self.judge(judged.map(|()| true));
             }
             Step::Pending => self.pending(),
             Step::Lease(n) => {
                 let n = usize::from(n).min(self.taken.len());
                 let heads: Vec<_> = self.taken.drain(..n).collect();
                 self.returnable = self.returnable.min(self.taken.len());
-                let lease = self.ring.lease(n as u16);
+                let lease = self.ring.lease(heads.iter().copied());
                 assert_eq!(usize::from(lease.count()), n);
                 if n > 0 {
                     self.leases
@@ -229,32 +218,24 @@ impl<'c> Port<'c> {
         Some(())
     }
 
-    fn next(&mut self) {
-        let judged = self.ring.next(self.memory, self.chain);
-        if self.judge(judged) {
-            self.taken.push(self.chain.head());
-            self.returnable += 1;
-            self.next_avail = self.next_avail.wrapping_add(1);
+    fn take(&mut self, max: usize) {
+        self.chains.clear();
+        let judged = self.ring.take(self.memory, max, &mut self.chains);
+        match judged {
+            Ok(taken) => assert_eq!(taken, self.chains.len()),
+            Err(error) => assert!(!error.to_string().is_empty()),
         }
-    }
-
-    /// Whether there is a chain; if so it keeps the rules, and if not the scratch is empty.
-    fn judge(&self, judged: Result<bool, RingError>) -> bool {
-        let (readable, writable) = (self.chain.readable(), self.chain.writable());
-        if judged != Ok(true) {
-            assert!(readable.is_empty() && writable.is_empty());
-            if let Err(error) = judged {
-                assert!(!error.to_string().is_empty());
-            }
-            return false;
+        for chain in self.chains.iter() {
+            let bufs = || chain.readable().iter().chain(chain.writable());
+            let bytes: u64 = bufs().map(|buf| u64::from(buf.len)).sum();
+            assert!(bufs().all(|buf| buf.len > 0));
+            assert!((1..=1 << 32).contains(&bytes));
+            assert!(bufs().count() <= usize::from(self.ring.size()));
+            assert!(chain.head() < self.ring.size());
+            self.taken.push(chain.head());
         }
-        let bufs = || readable.iter().chain(writable);
-        let bytes: u64 = bufs().map(|buf| u64::from(buf.len)).sum();
-        assert!(bufs().all(|buf| buf.len > 0));
-        assert!((1..=1 << 32).contains(&bytes));
-        assert!(bufs().count() <= usize::from(self.ring.size()));
-        assert!(self.chain.head() < self.ring.size());
-        true
+        self.returnable += self.chains.len();
+        self.next_avail = self.next_avail.wrapping_add(self.chains.len() as u16);
     }
 
     fn pending(&mut self) {
@@ -270,8 +251,8 @@ impl<'c> Port<'c> {
         }
         let at = which % open.len();
         let (lease, heads, done) = &mut *open[at];
-        let entries: Vec<_> = heads.iter().map(|&head| Used { head, written }).collect();
-        self.ring.complete(*lease, &entries);
+        let entries = heads.iter().map(|&head| Used { head, written });
+        self.ring.complete(*lease, entries);
         *done = true;
         let published = self.leases.iter().take_while(|(.., done)| *done).count();
         self.leases.drain(..published);
@@ -323,18 +304,16 @@ fuzz_target!(|input: Input<'_>| {
     if input.starts_in_step && avail < LEN / 2 - 1 {
         words.write(avail + 1, next_avail);
     }
-    CHAIN.with_borrow_mut(|chain| {
-        let Some(mut port) = Port::open(&layout, memory, chain) else {
-            assert!(
-                !is_apart || size > 16 || !size.is_power_of_two(),
-                "a sound layout is refused"
-            );
+    let Some(mut port) = Port::open(&layout, memory) else {
+        assert!(
+            !is_apart || size > 16 || !size.is_power_of_two(),
+            "a sound layout is refused"
+        );
+        return;
+    };
+    for step in &input.steps {
+        if port.step(step, words, &layout).is_none() {
             return;
-        };
-        for step in &input.steps {
-            if port.step(step, words, &layout).is_none() {
-                return;
-            }
         }
-    });
+    }
 });

@@ -1,11 +1,18 @@
-//! A chain of buffers, as the host sees it after it was read and judged.
+//! The chains of one burst, as the host sees them after they were read and judged.
 //!
-//! Invariant: readable buffers come first, none is empty, all of them together hold 1 to 2^32 bytes, and there are at most as
-//! many as the ring has descriptors. So the scratch, with room for the largest ring, never grows.
+//! ```text
+//! entries   [head 7, 0..1, readable to 1][head 3, 1..4, readable to 2] ...
+//!                     │                           │
+//! bufs      [gpa len][gpa len][gpa len][gpa len] ...
+//! ```
+//!
+//! Invariant of a chain: readable buffers come first, none is empty, all of them together hold 1 to 2^32 bytes, and there are
+//! at most as many as the ring has descriptors. The scratch has room for the longest chain beside a burst of usual ones, and
+//! never grows.
 
 use std::fmt;
 
-use crate::{MAX_SIZE, RingError};
+use crate::RingError;
 
 /// What one descriptor names: bytes of guest memory, not yet looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,113 +23,325 @@ pub struct Buf {
     pub len: u32,
 }
 
-/// Scratch for one chain at a time, reused for all.
-pub struct Chain {
-    /// Only the first `count` belong to the chain.
+/// Scratch for the chains of one burst, in the order in which they were taken.
+pub struct Chains {
     bufs: Box<[Buf]>,
+    entries: Box<[Entry]>,
     count: usize,
-    readable: usize,
-    bytes: u64,
-    head: u16,
+    /// Buffers in use: those of `count` chains and of the one that is being read.
+    filled: usize,
+    /// Of the chain that is being read.
+    open: Open,
+    longest: usize,
 }
 
-impl Chain {
-    /// An empty chain with room for the longest.
+/// Where a chain's buffers lie.
+#[derive(Clone, Copy)]
+struct Entry {
+    head: u16,
+    first: u32,
+    readable_end: u32,
+    end: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    head: u16,
+    first: usize,
+    readable_end: usize,
+    bytes: u64,
+}
+
+/// Buffers that there is room for beside the longest chain.
+const USUAL: usize = 1024;
+
+const NOTHING: Buf = Buf { gpa: 0, len: 0 };
+
+impl Chains {
+    /// Room for `chains` chains of a ring of `size` descriptors. A burst ends early when its chains have many buffers.
     #[must_use]
-    pub fn new() -> Self {
-        Self {
-            bufs: vec![Buf { gpa: 0, len: 0 }; usize::from(MAX_SIZE)].into(),
-            count: 0,
-            readable: 0,
-            bytes: 0,
+    pub fn new(chains: usize, size: u16) -> Self {
+        let longest = usize::from(size);
+        let entry = Entry {
             head: 0,
+            first: 0,
+            readable_end: 0,
+            end: 0,
+        };
+        Self {
+            bufs: vec![NOTHING; longest + longest.max(USUAL)].into(),
+            entries: vec![entry; chains].into(),
+            count: 0,
+            filled: 0,
+            open: Open {
+                head: 0,
+                first: 0,
+                readable_end: 0,
+                bytes: 0,
+            },
+            longest,
         }
     }
 
+    /// How many there are.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The `index`th chain; an empty one if there are fewer.
+    #[must_use]
+    #[inline]
+    pub fn chain(&self, index: usize) -> Chain<'_> {
+        let Some(entry) = self.entries[..self.count].get(index) else {
+            return Chain {
+                head: 0,
+                readable: &[],
+                writable: &[],
+            };
+        };
+        let [first, readable_end, end] =
+            [entry.first, entry.readable_end, entry.end].map(|at| at as usize);
+        Chain {
+            head: entry.head,
+            readable: &self.bufs[first..readable_end],
+            writable: &self.bufs[readable_end..end],
+        }
+    }
+
+    /// The chains, oldest first.
+    #[inline]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Chain<'_>> {
+        (0..self.count).map(|index| self.chain(index))
+    }
+
+    /// The drivers' names of the chains from the `from`th on.
+    #[inline]
+    pub fn heads(&self, from: usize) -> impl ExactSizeIterator<Item = u16> {
+        let entries = self.entries[..self.count].get(from..).unwrap_or_default();
+        entries.iter().map(|entry| entry.head)
+    }
+
+    /// Forgets all of them.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.count = 0;
+        self.filled = 0;
+    }
+
+    /// Forgets all but the first `count`.
+    #[inline]
+    pub fn truncate(&mut self, count: usize) {
+        if count < self.count {
+            self.filled = self.entries[count].first as usize;
+            self.count = count;
+        }
+    }
+
+    /// Forgets all but those at `indices`, which ascend, and closes ranks.
+    pub fn keep(&mut self, indices: impl IntoIterator<Item = usize>) {
+        let (mut kept, mut filled) = (0, 0);
+        for index in indices {
+            if index < kept || index >= self.count {
+                continue;
+            }
+            let entry = self.entries[index];
+            let moved = entry.first - filled as u32;
+            let bufs = entry.first as usize..entry.end as usize;
+            let len = bufs.len();
+            self.bufs.copy_within(bufs, filled);
+            self.entries[kept] = Entry {
+                head: entry.head,
+                first: entry.first - moved,
+                readable_end: entry.readable_end - moved,
+                end: entry.end - moved,
+            };
+            filled += len;
+            kept += 1;
+        }
+        self.count = kept;
+        self.filled = filled;
+    }
+
+    /// Whether one more chain finds room, however long.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.count < self.entries.len() && self.bufs.len() - self.filled >= self.longest
+    }
+
+    /// Adds a chain of one buffer that is not empty. The caller asked [`Chains::has_room`].
+    #[inline]
+    pub(crate) fn push_single(&mut self, head: u16, buf: Buf, is_writable: bool) {
+        let first = self.filled as u32;
+        self.bufs[self.filled] = buf;
+        self.entries[self.count] = Entry {
+            head,
+            first,
+            readable_end: first + u32::from(!is_writable),
+            end: first + 1,
+        };
+        self.filled += 1;
+        self.count += 1;
+    }
+
+    /// Begins a chain. The caller asked [`Chains::has_room`].
+    #[inline]
+    pub(crate) fn begin(&mut self, head: u16) {
+        self.open = Open {
+            head,
+            first: self.filled,
+            readable_end: self.filled,
+            bytes: 0,
+        };
+    }
+
+    /// Adds a buffer to the chain that was begun. One of no bytes is passed over: some drivers make them of empty fragments,
+    /// and no reader of a chain has a use for them.
+    #[inline]
+    pub(crate) fn push(&mut self, buf: Buf, is_writable: bool) -> Result<(), RingError> {
+        if buf.len == 0 {
+            return Ok(());
+        }
+        let Open { head, first, .. } = self.open;
+        if !is_writable {
+            if self.open.readable_end != self.filled {
+                return Err(RingError::ReadableAfterWritable { head });
+            }
+            self.open.readable_end += 1;
+        }
+        self.open.bytes += u64::from(buf.len);
+        if self.filled - first == self.longest {
+            let size = self.longest as u16;
+            return Err(RingError::TooLong { head, size });
+        }
+        self.bufs[self.filled] = buf;
+        self.filled += 1;
+        Ok(())
+    }
+
+    /// Judges the chain as a whole, once all of it is there, and counts it.
+    #[inline]
+    pub(crate) fn finish(&mut self) -> Result<(), RingError> {
+        let Open {
+            head,
+            first,
+            readable_end,
+            bytes,
+        } = self.open;
+        match bytes {
+            1..=0x1_0000_0000 => {}
+            0 => return Err(RingError::Empty { head }),
+            _ => return Err(RingError::TooManyBytes { head }),
+        }
+        self.entries[self.count] = Entry {
+            head,
+            first: first as u32,
+            readable_end: readable_end as u32,
+            end: self.filled as u32,
+        };
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Forgets the chain that was begun and not finished.
+    pub(crate) fn abandon(&mut self) {
+        self.filled = self.open.first;
+    }
+}
+
+impl fmt::Debug for Chains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// One chain of a burst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain<'a> {
+    head: u16,
+    readable: &'a [Buf],
+    writable: &'a [Buf],
+}
+
+impl<'a> Chain<'a> {
     /// The driver's name of the chain, to hand it back by.
     #[must_use]
     #[inline]
-    pub fn head(&self) -> u16 {
+    pub fn head(self) -> u16 {
         self.head
     }
 
     /// The buffers that the driver wrote for us.
     #[must_use]
     #[inline]
-    pub fn readable(&self) -> &[Buf] {
-        &self.bufs[..self.readable]
+    pub fn readable(self) -> &'a [Buf] {
+        self.readable
     }
 
     /// The buffers that are ours to write.
     #[must_use]
     #[inline]
-    pub fn writable(&self) -> &[Buf] {
-        &self.bufs[self.readable..self.count]
+    pub fn writable(self) -> &'a [Buf] {
+        self.writable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buf(len: u32) -> Buf {
+        Buf { gpa: 0, len }
     }
 
-    /// Makes it empty.
-    #[inline]
-    pub fn clear(&mut self) {
-        self.begin(0);
-    }
-
-    #[inline]
-    pub(crate) fn begin(&mut self, head: u16) {
-        self.count = 0;
-        self.readable = 0;
-        self.bytes = 0;
-        self.head = head;
-    }
-
-    /// Adds a buffer. One of no bytes is passed over: some drivers make them of empty fragments, and no reader
-    /// of a chain has a use for them.
-    #[inline]
-    pub(crate) fn push(&mut self, buf: Buf, is_writable: bool) -> Result<(), RingError> {
-        if buf.len == 0 {
-            return Ok(());
-        }
-        if !is_writable {
-            if self.readable != self.count {
-                return Err(RingError::ReadableAfterWritable { head: self.head });
+    /// Chains of one, two, ... buffers, the first of each readable.
+    fn chains(count: u16) -> Chains {
+        let mut chains = Chains::new(8, 8);
+        for head in 0..count {
+            chains.begin(head);
+            for at in 0..=head {
+                chains.push(buf(u32::from(head) * 10 + 1), at > 0).unwrap();
             }
-            self.readable += 1;
+            chains.finish().unwrap();
         }
-        self.bytes += u64::from(buf.len);
-        let Some(place) = self.bufs.get_mut(self.count) else {
-            let size = MAX_SIZE;
-            return Err(RingError::TooLong {
-                head: self.head,
-                size,
-            });
-        };
-        *place = buf;
-        self.count += 1;
-        Ok(())
+        chains
     }
 
-    /// Judges the chain as a whole, once all of it is there.
-    #[inline]
-    pub(crate) fn finish(&self) -> Result<(), RingError> {
-        match self.bytes {
-            1..=0x1_0000_0000 => Ok(()),
-            0 => Err(RingError::Empty { head: self.head }),
-            _ => Err(RingError::TooManyBytes { head: self.head }),
-        }
+    #[test]
+    fn what_is_kept_closes_ranks_and_stays_the_same() {
+        let all = chains(6);
+        let mut kept = chains(6);
+        kept.keep([1, 2, 5]);
+        let expected: Vec<_> = [1, 2, 5].map(|index| all.chain(index)).to_vec();
+        assert_eq!(kept.iter().collect::<Vec<_>>(), expected);
+        assert_eq!(kept.filled, 2 + 3 + 6);
+        kept.keep([]);
+        assert_eq!((kept.len(), kept.filled), (0, 0));
     }
-}
 
-impl Default for Chain {
-    fn default() -> Self {
-        Self::new()
+    #[test]
+    fn a_chain_that_is_abandoned_leaves_no_buffers() {
+        let mut chains = chains(2);
+        chains.begin(9);
+        chains.push(buf(1), false).unwrap();
+        chains.abandon();
+        chains.push_single(7, buf(3), true);
+        assert_eq!(chains.chain(2).writable(), [buf(3)]);
+        assert_eq!(chains.heads(1).collect::<Vec<_>>(), [1, 7]);
+        chains.truncate(1);
+        assert_eq!((chains.len(), chains.filled), (1, 1));
     }
-}
 
-impl fmt::Debug for Chain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chain")
-            .field("head", &self.head)
-            .field("readable", &self.readable())
-            .field("writable", &self.writable())
-            .finish()
+    #[test]
+    fn a_chain_that_is_not_there_is_empty() {
+        assert!(chains(1).chain(1).readable().is_empty());
     }
 }

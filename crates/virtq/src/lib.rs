@@ -5,8 +5,8 @@
 //! bytes in the buffers, and it knows no socket, no thread and no Ethernet.
 //!
 //! ```text
-//!             pending, next, untake, chain_at         lease, complete
-//!  driver ──> avail ring ──> Chain ──> (the port's work) ──> used ring ──> driver
+//!             pending, take, untake                   lease, complete
+//!  driver ──> avail ring ──> Chains ──> (the port's work) ──> used ring ──> driver
 //!             arm, disarm: kicks to us                 needs_call: calls to the driver
 //! ```
 //!
@@ -26,7 +26,7 @@ mod split;
 
 use shmem::GuestMemory;
 
-pub use chain::{Buf, Chain};
+pub use chain::{Buf, Chain, Chains};
 pub use error::{Area, RingError};
 pub use leases::{Lease, Leases};
 
@@ -99,50 +99,59 @@ impl Ring {
         }
     }
 
-    /// Takes the next available chain into `chain`. False, and `chain` empty, if there is none.
-    ///
-    /// # Errors
-    /// The rule that the driver broke. Nothing was taken, `chain` is empty, and asking again finds the same chain.
+    /// Says by another number than before that the driver has made more chains available, in whatever width.
+    #[must_use]
     #[inline]
-    pub fn next(&mut self, memory: &GuestMemory, chain: &mut Chain) -> Result<bool, RingError> {
+    pub fn posted(&self) -> u16 {
         match self {
-            Ring::Split(ring) => ring.next(memory, chain),
+            Ring::Split(ring) => ring.posted(),
         }
     }
 
-    /// Gives back the last `n` chains taken, to be taken again. Only chains that no lease counts can be given back.
+    /// What [`Ring::posted`] was when this side last looked: once [`Ring::take`] has found nothing, the two differ as soon as
+    /// there is more.
+    #[must_use]
     #[inline]
-    pub fn untake(&mut self, n: u16) {
+    pub fn seen(&self) -> u16 {
         match self {
-            Ring::Split(ring) => ring.untake(n),
+            Ring::Split(ring) => ring.seen(),
         }
     }
 
-    /// Reads a chain anew that was taken and is not completed. The driver may have rewritten it meanwhile, so it is judged
-    /// like the first time.
+    /// Takes at most `max` available chains, oldest first, and adds them to `chains`; says how many. Fewer than there are come
+    /// when `chains` has no room for the longest possible one more.
     ///
     /// # Errors
-    /// The rule that the driver broke; `chain` is empty.
+    /// The rule that the driver broke. The chains before the bad one were taken and are in `chains`; asking again finds the
+    /// bad one again.
     #[inline]
-    pub fn chain_at(
-        &self,
-        head: u16,
+    pub fn take(
+        &mut self,
         memory: &GuestMemory,
-        chain: &mut Chain,
-    ) -> Result<(), RingError> {
+        max: usize,
+        chains: &mut Chains,
+    ) -> Result<usize, RingError> {
         match self {
-            Ring::Split(ring) => ring.chain_at(head, memory, chain),
+            Ring::Split(ring) => ring.take(memory, max, chains),
         }
     }
 
-    /// Reserves the used ring's next places for `count` chains that were taken: they will be published in the order of the
-    /// leases, whatever the order of completion.
+    /// Gives back the last chains taken, by their heads, to be taken again. Only chains that no lease counts can be given back.
+    #[inline]
+    pub fn untake(&mut self, heads: impl ExactSizeIterator<Item = u16>) {
+        match self {
+            Ring::Split(ring) => ring.untake(heads.len()),
+        }
+    }
+
+    /// Reserves the used ring's next places for chains that were taken, by their heads: they will be published in the order of
+    /// the leases, whatever the order of completion.
     ///
     /// Leasing more than was taken and is not leased yet is a bug of the caller, and leases only that many.
     #[inline]
-    pub fn lease(&mut self, count: u16) -> Lease {
+    pub fn lease(&mut self, heads: impl ExactSizeIterator<Item = u16>) -> Lease {
         match self {
-            Ring::Split(ring) => ring.lease(count),
+            Ring::Split(ring) => ring.lease(heads.len()),
         }
     }
 
@@ -152,7 +161,7 @@ impl Ring {
     /// Another number of entries than was leased, or a lease completed before, is a bug of the caller, and does nothing: no
     /// place is ever published that was not written.
     #[inline]
-    pub fn complete(&mut self, lease: Lease, entries: &[Used]) {
+    pub fn complete(&mut self, lease: Lease, entries: impl ExactSizeIterator<Item = Used>) {
         match self {
             Ring::Split(ring) => ring.complete(lease, entries),
         }

@@ -24,7 +24,7 @@ use std::sync::atomic::{Ordering, fence};
 use shmem::{Array, ArrayError, GuestMemory, Word};
 
 use self::table::Table;
-use crate::{Area, Chain, Layout, Lease, Leases, MAX_SIZE, RingError, Used};
+use crate::{Area, Chains, Layout, Lease, Leases, MAX_SIZE, RingError, Used};
 
 /// The device side of one split virtqueue.
 #[derive(Debug)]
@@ -129,63 +129,70 @@ impl Ring {
     }
 
     #[inline]
-    pub(crate) fn next(
-        &mut self,
-        memory: &GuestMemory,
-        chain: &mut Chain,
-    ) -> Result<bool, RingError> {
-        if self.next_avail == self.avail_idx {
-            chain.clear();
-            self.avail_idx = self.look()?;
-            if self.next_avail == self.avail_idx {
-                return Ok(false);
-            }
-        }
-        let head = u16::from_le(self.avail.read(RING + self.place(self.next_avail)));
-        self.chain_at(head, memory, chain)?;
-        self.next_avail = self.next_avail.wrapping_add(1);
-        self.in_flight += 1;
-        Ok(true)
+    pub(crate) fn posted(&self) -> u16 {
+        u16::from_le(self.avail.read(IDX))
     }
 
     #[inline]
-    pub(crate) fn untake(&mut self, n: u16) {
+    pub(crate) fn seen(&self) -> u16 {
+        self.avail_idx
+    }
+
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        memory: &GuestMemory,
+        max: usize,
+        chains: &mut Chains,
+    ) -> Result<usize, RingError> {
+        let promised = self.avail_idx.wrapping_sub(self.next_avail);
+        if usize::from(promised) < max {
+            self.avail_idx = self.look()?;
+        }
+        let available = self.avail_idx.wrapping_sub(self.next_avail);
+        let max = max.min(usize::from(available));
+        let before = self.next_avail;
+        let mut taken = 0;
+        let mut judged = Ok(());
+        while taken < max && chains.has_room() {
+            let place = self.place(before.wrapping_add(taken as u16));
+            let head = u16::from_le(self.avail.read(RING + place));
+            judged = self.table.read(head, memory, chains);
+            if judged.is_err() {
+                break;
+            }
+            taken += 1;
+        }
+        self.next_avail = before.wrapping_add(taken as u16);
+        self.in_flight += taken as u16;
+        judged.map(|()| taken)
+    }
+
+    #[inline]
+    pub(crate) fn untake(&mut self, n: usize) {
         debug_assert!(
-            n <= self.unleased(),
+            n <= usize::from(self.unleased()),
             "{n} chains given back, {} are neither leased nor complete",
             self.unleased()
         );
-        let n = n.min(self.unleased());
+        let n = n.min(usize::from(self.unleased())) as u16;
         self.next_avail = self.next_avail.wrapping_sub(n);
         self.in_flight -= n;
     }
 
     #[inline]
-    pub(crate) fn chain_at(
-        &self,
-        head: u16,
-        memory: &GuestMemory,
-        chain: &mut Chain,
-    ) -> Result<(), RingError> {
-        let judged = self.table.walk(head, memory, chain);
-        if judged.is_err() {
-            chain.clear();
-        }
-        judged
-    }
-
-    #[inline]
-    pub(crate) fn lease(&mut self, count: u16) -> Lease {
+    pub(crate) fn lease(&mut self, count: usize) -> Lease {
         debug_assert!(
-            count <= self.unleased(),
+            count <= usize::from(self.unleased()),
             "{count} places leased for {} chains",
             self.unleased()
         );
-        self.leases.lease(count.min(self.unleased()))
+        self.leases
+            .lease(count.min(usize::from(self.unleased())) as u16)
     }
 
     #[inline]
-    pub(crate) fn complete(&mut self, lease: Lease, entries: &[Used]) {
+    pub(crate) fn complete(&mut self, lease: Lease, entries: impl ExactSizeIterator<Item = Used>) {
         debug_assert_eq!(
             entries.len(),
             usize::from(lease.count()),
@@ -200,12 +207,11 @@ impl Ring {
             "{lease:?} is not waiting to be completed"
         );
         let Some(published) = published else { return };
-        let mut place = lease.start();
-        for used in entries {
-            let word = 2 * self.place(place);
+        let mask = usize::from(self.size) - 1;
+        for (place, used) in (usize::from(lease.start())..).zip(entries) {
+            let word = 2 * (place & mask);
             self.elements.write(word, u32::from(used.head).to_le());
             self.elements.write(word + 1, used.written.to_le());
-            place = place.wrapping_add(1);
         }
         if published > 0 {
             self.in_flight -= published;

@@ -3,10 +3,10 @@
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use nbl::{BuildError, NblQueue};
+use nbl::{BuildError, Nbl, NblQueue};
 use shmem::GuestMemory;
 use switch::{DropReason, Fault, FromGuest, MAX_FRAME, Pull};
-use virtq::{Chain, Ring, Used};
+use virtq::{Chain, Chains, Ring, Used};
 
 use super::eventfd::{Call, Kick};
 use super::header;
@@ -17,10 +17,12 @@ pub(super) struct FromGuestRing {
     memory: Arc<GuestMemory>,
     kick: Kick,
     call: Arc<Call>,
-    chain: Chain,
-    /// Heads of chains taken whose frames wait for a receiver's buffers, oldest first. They are read
-    /// anew at the next pull: a second reading is judged like the first, nothing is carried over.
-    held: Vec<u16>,
+    /// Chains taken and not completed: those of the burst at hand, or between two bursts those whose frames are held.
+    chains: Chains,
+    /// How many of them, from the first on, were described as frames or dropped in the burst at hand.
+    described: usize,
+    /// Which of these are held for a receiver's buffers.
+    held: Vec<usize>,
     used: Vec<Used>,
     /// Times that the ring fell quiet without ever having had a chain; `None` once it had one, or where the memory is
     /// known to be the guest's.
@@ -41,11 +43,12 @@ impl FromGuestRing {
         call: Arc<Call>,
     ) -> Self {
         Self {
+            chains: Chains::new(nbl::BURST, ring.size()),
             ring,
             memory,
             kick,
             call,
-            chain: Chain::new(),
+            described: 0,
             held: Vec::with_capacity(nbl::BURST),
             used: Vec::with_capacity(2 * nbl::BURST),
             quiet_unused: memory_is_blank.then_some(0),
@@ -55,109 +58,70 @@ impl FromGuestRing {
     /// Ends the ring: frames still held are given back undelivered. Returns where the guest's next
     /// chain stands, for GET_VRING_BASE.
     pub(super) fn finish(mut self) -> (u16, Kick) {
-        for head in self.held.drain(..) {
-            self.used.push(Used { head, written: 0 });
-        }
+        self.settle();
+        let undelivered = |head| Used { head, written: 0 };
+        self.used.extend(self.chains.heads(0).map(undelivered));
         self.flush();
         (self.ring.next_avail(), self.kick)
     }
 
-    /// Describes the chain at hand as a frame. `Ok(None)` when it is dropped here, its buffers given back.
+    /// Forgets the chains of the last burst but those that are held.
     #[inline]
-    fn describe<'p>(
-        &mut self,
-        head: u16,
-        pull: &Pull<'_, 'p>,
-    ) -> Result<Option<nbl::Nbl<'p>>, Refusal> {
-        if !self.chain.writable().is_empty() {
-            return Err(Refusal::Fault(Fault::new(format_args!(
-                "its transmit queue has a chain with device-writable buffers (head {head})"
-            ))));
+    fn settle(&mut self) {
+        let described = std::mem::take(&mut self.described);
+        if self.held.is_empty() && described == self.chains.len() {
+            self.chains.clear();
+        } else {
+            // What was held before and found no room in the last burst is younger than what is held since.
+            let younger = described..self.chains.len();
+            self.chains.keep(self.held.drain(..).chain(younger));
         }
-        let mut header = [0; header::LEN];
-        let buffers = self
-            .chain
-            .readable()
-            .iter()
-            .map(|buffer| (buffer.gpa, buffer.len));
-        match pull
-            .pool
-            .build(&self.memory, buffers, &mut header, MAX_FRAME)
-        {
-            Ok(frame) if header::is_plain(&header) => {
-                frame.set_token(u64::from(head));
-                Ok(Some(frame))
-            }
-            Ok(_) => Ok(self.drop(head, pull, DropReason::OffloadNotNegotiated)),
-            Err(BuildError::RuntFrame { .. }) => Ok(self.drop(head, pull, DropReason::Runt)),
-            Err(BuildError::PoolExhausted) => Err(Refusal::NoRoom),
-            Err(error) => Err(Refusal::Fault(Fault::new(format_args!(
-                "its transmit queue has a bad chain (head {head}): {error}"
-            )))),
-        }
-    }
-
-    fn drop<T>(&mut self, head: u16, pull: &Pull<'_, '_>, reason: DropReason) -> Option<T> {
-        pull.lane.dropped(reason, 1);
-        self.used.push(Used { head, written: 0 });
-        None
     }
 
     /// One burst out of the ring. What is read while the memory vanishes makes no sense; [`FromGuest::pull`] says so.
     fn take<'p>(&mut self, pull: Pull<'_, 'p>) -> Result<NblQueue<'p>, Fault> {
+        self.settle();
+        let held = self.chains.len();
+        if held == 0 {
+            self.ring
+                .take(&self.memory, pull.frames, &mut self.chains)
+                .map_err(ring_fault)?;
+        }
         let mut frames = NblQueue::new();
         let mut bytes = 0;
-        let mut again = 0;
-        while again < self.held.len() && bytes < pull.bytes {
-            let head = self.held[again];
-            self.ring
-                .chain_at(head, &self.memory, &mut self.chain)
-                .map_err(ring_fault)?;
-            match self.describe(head, &pull) {
-                Ok(frame) => {
-                    if let Some(frame) = frame {
-                        bytes += frame.data_len();
-                        frames.push(frame);
-                    }
-                }
-                Err(Refusal::NoRoom) => break,
-                Err(Refusal::Fault(fault)) => return Err(fault),
-            }
-            again += 1;
-        }
-        self.held.drain(..again);
-        while self.held.is_empty()
-            && frames.len() < pull.frames
-            && self.used.len() < nbl::BURST
-            && bytes < pull.bytes
-        {
-            if !self
-                .ring
-                .next(&self.memory, &mut self.chain)
-                .map_err(ring_fault)?
-            {
+        for (index, chain) in self.chains.iter().enumerate() {
+            if bytes >= pull.bytes {
                 break;
             }
-            self.quiet_unused = None;
-            let head = self.chain.head();
-            match self.describe(head, &pull) {
+            match describe(&self.memory, chain, &pull) {
                 Ok(frame) => {
-                    if let Some(frame) = frame {
-                        bytes += frame.data_len();
-                        frames.push(frame);
-                    }
+                    frame.set_token(token(index, chain.head()));
+                    bytes += frame.data_len();
+                    frames.push(frame);
                 }
-                Err(Refusal::NoRoom) if frames.is_empty() => {
+                Err(Refusal::Drop(reason)) => {
+                    pull.lane.dropped(reason, 1);
+                    self.used.push(Used {
+                        head: chain.head(),
+                        written: 0,
+                    });
+                }
+                Err(Refusal::NoRoom) if index == 0 => {
                     return Err(Fault::new(
                         "its transmit queue has a chain of more buffers than a frame can have",
                     ));
                 }
-                Err(Refusal::NoRoom) => {
-                    self.ring.untake(1);
-                    break;
-                }
+                Err(Refusal::NoRoom) => break,
                 Err(Refusal::Fault(fault)) => return Err(fault),
             }
+            self.described = index + 1;
+        }
+        if !self.chains.is_empty() {
+            self.quiet_unused = None;
+        }
+        if held == 0 && self.described < self.chains.len() {
+            self.ring.untake(self.chains.heads(self.described));
+            self.chains.truncate(self.described);
         }
         if frames.is_empty() {
             self.flush();
@@ -169,9 +133,8 @@ impl FromGuestRing {
         if self.used.is_empty() {
             return;
         }
-        let lease = self.ring.lease(self.used.len() as u16);
-        self.ring.complete(lease, &self.used);
-        self.used.clear();
+        let lease = self.ring.lease(self.used.iter().map(|used| used.head));
+        self.ring.complete(lease, self.used.drain(..));
         if self.ring.needs_call() {
             self.call.ring();
         }
@@ -180,6 +143,8 @@ impl FromGuestRing {
 
 /// Why a chain became no frame.
 enum Refusal {
+    /// It is none that can be delivered.
+    Drop(DropReason),
     /// The worker's pool is used up: the chain's turn comes with the next burst.
     NoRoom,
     Fault(Fault),
@@ -214,11 +179,10 @@ impl FromGuest for FromGuestRing {
     }
 
     fn hold(&mut self, waiting: &NblQueue<'_>) {
-        let held_before = self.held.len();
-        self.held
-            .extend(waiting.iter().map(|frame| frame.token() as u16));
-        // What could not even be pulled again is younger than what was.
-        self.held.rotate_left(held_before);
+        let index = |frame: Nbl<'_>| (frame.token() >> 16) as usize;
+        self.held.extend(waiting.iter().map(index));
+        // Frames to several receivers come in the order of the receivers; they are pulled again in the order they were sent.
+        self.held.sort_unstable();
     }
 
     fn has_more(&self) -> bool {
@@ -244,6 +208,39 @@ impl FromGuest for FromGuestRing {
     fn kick(&self) -> Option<BorrowedFd<'_>> {
         self.kick.fd()
     }
+}
+
+/// Describes a chain as a frame.
+#[inline]
+fn describe<'p>(
+    memory: &GuestMemory,
+    chain: Chain<'_>,
+    pull: &Pull<'_, 'p>,
+) -> Result<Nbl<'p>, Refusal> {
+    let head = chain.head();
+    if !chain.writable().is_empty() {
+        return Err(Refusal::Fault(Fault::new(format_args!(
+            "its transmit queue has a chain with device-writable buffers (head {head})"
+        ))));
+    }
+    let mut header = [0; header::LEN];
+    let buffers = chain.readable().iter();
+    let buffers = buffers.map(|buffer| (buffer.gpa, buffer.len));
+    match pull.pool.build(memory, buffers, &mut header, MAX_FRAME) {
+        Ok(frame) if header::is_plain(&header) => Ok(frame),
+        Ok(_) => Err(Refusal::Drop(DropReason::OffloadNotNegotiated)),
+        Err(BuildError::RuntFrame { .. }) => Err(Refusal::Drop(DropReason::Runt)),
+        Err(BuildError::PoolExhausted) => Err(Refusal::NoRoom),
+        Err(error) => Err(Refusal::Fault(Fault::new(format_args!(
+            "its transmit queue has a bad chain (head {head}): {error}"
+        )))),
+    }
+}
+
+/// A frame's token: which chain of the burst it lies in, and the driver's name of that.
+#[inline]
+fn token(index: usize, head: u16) -> u64 {
+    (index as u64) << 16 | u64::from(head)
 }
 
 fn ring_fault(error: virtq::RingError) -> Fault {

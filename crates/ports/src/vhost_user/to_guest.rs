@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nbl::{Nbl, NblQueue, Pool, ReceiveChain};
 use shmem::GuestMemory;
 use switch::{Fault, Reservation, ToGuest};
-use virtq::{Buf, Chain, Lease, Ring, Used};
+use virtq::{Buf, Chain, Chains, Lease, Ring, Used};
 
 use super::eventfd::Call;
 use super::header;
@@ -23,8 +23,10 @@ pub(super) struct ToGuestRing {
 
 struct State {
     ring: Ring,
-    chain: Chain,
-    used: Vec<Used>,
+    /// Chains taken for the reservation that is being made.
+    chains: Chains,
+    /// How many of them are in use.
+    spent: usize,
 }
 
 /// Why a frame got no buffers.
@@ -43,11 +45,10 @@ impl ToGuestRing {
         call: Arc<Call>,
         mergeable: bool,
     ) -> Self {
-        let used = Vec::with_capacity(usize::from(virtq::MAX_SIZE));
         let state = Mutex::new(State {
+            chains: Chains::new(nbl::BURST, ring.size()),
             ring,
-            chain: Chain::new(),
-            used,
+            spent: 0,
         });
         Self {
             state,
@@ -77,43 +78,40 @@ impl ToGuestRing {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes buffers for one frame and writes the virtio-net header in front of them. The chains taken
-    /// are counted in `taken` whether or not the frame finds room.
+    /// Takes buffers for one frame and writes the virtio-net header in front of them. The chains taken are noted in
+    /// `reservation` whether or not the frame finds room; `frames` are still to come, this one included.
     #[inline]
     fn receive<'p>(
         &self,
         state: &mut State,
         pool: &'p Pool,
         frame: Nbl<'p>,
+        frames: usize,
         reservation: &mut Reservation,
-        taken: &mut u16,
     ) -> Result<ReceiveChain<'p>, NoRoom> {
         let mut receive = ReceiveChain::new();
         let mut header_place = HeaderPlace::default();
         let mut missing = header::LEN as u32 + frame.data_len();
+        let mut taken = 0;
         while missing > 0 {
-            if usize::from(*taken) == Reservation::MAX_BUFFERS_A_FRAME {
+            if usize::from(taken) == Reservation::MAX_BUFFERS_A_FRAME {
                 return Err(NoRoom::Never);
             }
             if reservation.is_full() {
                 return Err(NoRoom::NotNow);
             }
-            if !state
-                .ring
-                .next(&self.memory, &mut state.chain)
-                .map_err(ring_fault)?
-            {
-                return Err(NoRoom::NotNow);
-            }
-            *taken += 1;
-            if !state.chain.readable().is_empty() {
+            let chain = state.next(&self.memory, frames)?;
+            taken += 1;
+            let head = chain.head();
+            if !chain.readable().is_empty() {
                 return Err(NoRoom::Fault(Fault::new(format_args!(
-                    "its receive queue has a chain with device-readable buffers (head {})",
-                    state.chain.head()
+                    "its receive queue has a chain with device-readable buffers (head {head})"
                 ))));
             }
-            let before = missing;
-            for &buffer in state.chain.writable() {
+            let room = |buffer: &Buf| u64::from(buffer.len);
+            let room = chain.writable().iter().map(room).sum::<u64>();
+            reservation.note(head, room.min(missing.into()) as u32);
+            for &buffer in chain.writable() {
                 let mut buffer = Buf {
                     len: buffer.len.min(missing),
                     ..buffer
@@ -122,12 +120,11 @@ impl ToGuestRing {
                 header_place.take(&mut buffer);
                 self.describe(pool, buffer, &mut receive)?;
             }
-            reservation.note(state.chain.head(), before - missing);
             if missing > 0 && !self.mergeable {
                 return Err(NoRoom::Never);
             }
         }
-        header_place.write(&self.memory, &header::plain(*taken))?;
+        header_place.write(&self.memory, &header::plain(taken))?;
         Ok(receive)
     }
 
@@ -162,60 +159,54 @@ impl ToGuest for ToGuestRing {
         let mut state = self.lock();
         let state = &mut *state;
         let mut end = Ok(());
+        let mut left = frames.len();
         for frame in frames.iter() {
-            let mut taken = 0;
             let noted = reservation.buffers().len();
-            match self.receive(state, pool, frame, reservation, &mut taken) {
+            match self.receive(state, pool, frame, left, reservation) {
                 Ok(receive) => {
                     frame.set_receive(Some(receive));
                     reservation.next_frame();
+                    left -= 1;
                     continue;
                 }
                 Err(NoRoom::Fault(fault)) => end = Err(fault),
                 Err(NoRoom::Never) => {}
                 // Nothing but this frame holds the ring's buffers or the pool's: no more will come.
-                Err(NoRoom::NotNow)
-                    if noted == 0
-                        && taken > 0
-                        && taken == state.ring.in_flight()
-                        && taken == state.ring.size() => {}
+                Err(NoRoom::NotNow) if noted == 0 && state.is_all_taken(reservation) => {}
                 Err(NoRoom::NotNow) => {
-                    reservation.ran_out_at(state.ring.next_avail());
-                    state.ring.untake(taken);
-                    reservation.forget(reservation.buffers().len() - noted);
+                    reservation.ran_out_at(state.ring.seen());
+                    state.give_back(reservation, noted);
                     break;
                 }
             }
-            state.ring.untake(taken);
-            reservation.forget(reservation.buffers().len() - noted);
+            state.give_back(reservation, noted);
             if end.is_err() {
                 break;
             }
             frame.set_receive(None);
             reservation.misfit();
+            left -= 1;
         }
-        let buffers = reservation.buffers().len();
-        if buffers > 0 {
-            reservation.set_ticket(state.ring.lease(buffers as u16).into());
+        state.give_back(reservation, reservation.buffers().len());
+        if !reservation.buffers().is_empty() {
+            let heads = reservation.buffers().iter().map(|filled| filled.id);
+            reservation.set_ticket(state.ring.lease(heads).into());
         }
         // A ring whose memory is gone reads as one without buffers, or as one that breaks every rule.
         self.still_there().and(end)
     }
 
     fn posted(&self) -> u16 {
-        let ring = &self.lock().ring;
-        ring.next_avail().wrapping_add(ring.pending().unwrap_or(0))
+        self.lock().ring.posted()
     }
 
     fn publish(&self, reservation: &Reservation) -> Result<(), Fault> {
         let needs_call = {
-            let mut state = self.lock();
-            let State { ring, used, .. } = &mut *state;
-            used.clear();
-            used.extend(reservation.buffers().iter().map(|filled| Used {
+            let ring = &mut self.lock().ring;
+            let used = reservation.buffers().iter().map(|filled| Used {
                 head: filled.id,
                 written: filled.bytes,
-            }));
+            });
             ring.complete(Lease::from(reservation.ticket()), used);
             ring.needs_call()
         };
@@ -223,6 +214,38 @@ impl ToGuest for ToGuestRing {
             self.call.ring();
         }
         self.still_there()
+    }
+}
+
+impl State {
+    /// The next chain, of those taken or of up to `most` taken now.
+    #[inline]
+    fn next(&mut self, memory: &GuestMemory, most: usize) -> Result<Chain<'_>, NoRoom> {
+        if self.spent == self.chains.len() {
+            self.chains.clear();
+            self.spent = 0;
+            let taken = self.ring.take(memory, most, &mut self.chains);
+            if taken.map_err(ring_fault)? == 0 {
+                return Err(NoRoom::NotNow);
+            }
+        }
+        self.spent += 1;
+        Ok(self.chains.chain(self.spent - 1))
+    }
+
+    /// Gives the ring back what was taken beyond the first `keep` buffers noted, and forgets those.
+    fn give_back(&mut self, reservation: &mut Reservation, keep: usize) {
+        self.ring.untake(self.chains.heads(self.spent));
+        self.chains.clear();
+        self.spent = 0;
+        let noted = &reservation.buffers()[keep..];
+        self.ring.untake(noted.iter().map(|filled| filled.id));
+        reservation.forget(noted.len());
+    }
+
+    /// Whether the buffers noted are all that the ring can ever have.
+    fn is_all_taken(&self, reservation: &Reservation) -> bool {
+        reservation.buffers().len() == usize::from(self.ring.size())
     }
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use testkit::guest::{Guest, GuestOptions, Ram};
 use testkit::hostile::RING_ATTACKS;
 use testkit::ring::{Buf, DriverRing, Used};
-use virtq::{Chain, Layout, Ring};
+use virtq::{Chains, Layout, Ring};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -48,7 +48,7 @@ proptest! {
         let memory = guest.ram().memory().clone();
         let scratch = guest.scratch().gpa;
         let ring = guest.from_guest.ring_mut();
-        let mut chain = Chain::new();
+        let mut chains = Chains::new(64, device.size());
         let mut expected = std::collections::VecDeque::new();
         for (number, (add, take, late)) in rounds.into_iter().enumerate() {
             for piece in 0..add {
@@ -62,7 +62,9 @@ proptest! {
             ring.publish();
             prop_assert_eq!(usize::from(device.pending().expect("proper")), expected.len());
             let mut taken = vec![];
-            while taken.len() < usize::from(take) && device.next(&memory, &mut chain).expect("proper") {
+            chains.clear();
+            device.take(&memory, usize::from(take), &mut chains).expect("proper");
+            for chain in chains.iter() {
                 let (token, readable, writable) = expected.pop_front().expect("as many as pending");
                 prop_assert_eq!(chain.head(), token);
                 prop_assert_eq!(as_ours(chain.readable()), readable);
@@ -73,13 +75,13 @@ proptest! {
             // Up to two leases, completed in either order: the driver sees them in the order of leasing.
             let mut parts: Vec<_> = taken
                 .chunks(taken.len().div_ceil(2).max(1))
-                .map(|part| (device.lease(part.len() as u16), part))
+                .map(|part| (device.lease(part.iter().map(|used| used.head)), part))
                 .collect();
             if late {
                 parts.reverse();
             }
             for (lease, part) in parts {
-                device.complete(lease, part);
+                device.complete(lease, part.iter().copied());
             }
             for used in &taken {
                 prop_assert_eq!(ring.poll_used(), Some(Used { token: used.head, written: used.written }));
@@ -110,18 +112,14 @@ fn no_wakeup_is_lost_between_a_driver_and_a_device_that_both_sleep() {
         // The to-guest ring's eventfds lie idle in this test; they carry the notifications between the two threads.
         thread::scope(|scope| {
             scope.spawn(|| {
-                let mut chain = Chain::new();
+                let mut chains = Chains::new(1, device.size());
                 let mut done = 0;
                 while done < CHAINS {
-                    while device.next(&memory, &mut chain).expect("proper") {
-                        let lease = device.lease(1);
-                        device.complete(
-                            lease,
-                            &[virtq::Used {
-                                head: chain.head(),
-                                written: 0,
-                            }],
-                        );
+                    while device.take(&memory, 1, &mut chains).expect("proper") > 0 {
+                        let lease = device.lease(chains.heads(0));
+                        let used = |head| virtq::Used { head, written: 0 };
+                        device.complete(lease, chains.heads(0).map(used));
+                        chains.clear();
                         done += 1;
                         if done.is_multiple_of(5) && device.needs_call() {
                             ring_events.call();
@@ -194,12 +192,12 @@ fn the_device_refuses_every_attack_on_the_ring_itself() {
             let mut guest = Guest::new(options).expect("a guest");
             (attack.strike)(&mut guest);
             let memory = guest.ram().memory();
-            let mut chain = Chain::new();
+            let mut chains = Chains::new(64, 256);
             let refused = [guest.from_guest.ring(), guest.to_guest.ring()]
                 .into_iter()
                 .any(|ring| {
                     device_of(&guest, ring, options)
-                        .next(memory, &mut chain)
+                        .take(memory, 64, &mut chains)
                         .is_err()
                 });
             assert_eq!(

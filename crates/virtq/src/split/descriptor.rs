@@ -53,6 +53,12 @@ impl Descriptor {
         (self.flags & NEXT != 0).then_some(self.next)
     }
 
+    /// Whether it is a whole chain by itself, as most are.
+    #[inline]
+    pub(super) fn is_single(self) -> bool {
+        self.flags & (NEXT | INDIRECT) == 0 && self.buf.len != 0
+    }
+
     #[inline]
     pub(super) fn is_writable(self) -> bool {
         self.flags & WRITE != 0

@@ -10,7 +10,7 @@
 use shmem::{Array, GuestMemory, Window};
 
 use super::descriptor::{self, Descriptor};
-use crate::{Buf, Chain, RingError};
+use crate::{Buf, Chains, RingError};
 
 /// The table of one ring.
 #[derive(Debug)]
@@ -32,29 +32,48 @@ impl Table {
         }
     }
 
-    /// Reads the chain that starts at `head`. After an error, `chain` holds what was read before it.
+    /// Reads the chain that starts at `head` into `chains`, which has room for it. After an error, nothing of it is there.
     #[inline]
-    pub(super) fn walk(
+    pub(super) fn read(
         &self,
         head: u16,
         memory: &GuestMemory,
-        chain: &mut Chain,
+        chains: &mut Chains,
     ) -> Result<(), RingError> {
         let size = self.size;
-        chain.begin(head);
         if head >= size {
             return Err(RingError::HeadOutOfRange { head, size });
         }
-        let mut index = head;
+        let first = self.descriptor(head);
+        if first.is_single() {
+            chains.push_single(head, first.buf, first.is_writable());
+            return Ok(());
+        }
+        let walked = self.walk(head, first, memory, chains);
+        if walked.is_err() {
+            chains.abandon();
+        }
+        walked
+    }
+
+    fn walk(
+        &self,
+        head: u16,
+        first: Descriptor,
+        memory: &GuestMemory,
+        chains: &mut Chains,
+    ) -> Result<(), RingError> {
+        let size = self.size;
+        chains.begin(head);
+        let mut descriptor = first;
         for walked in 0..size {
-            let descriptor = self.descriptor(index);
             if descriptor.is_indirect() {
-                self.walk_indirect(descriptor, size - walked, memory, chain)?;
-                return chain.finish();
+                self.walk_indirect(head, descriptor, size - walked, memory, chains)?;
+                return chains.finish();
             }
-            chain.push(descriptor.buf, descriptor.is_writable())?;
+            chains.push(descriptor.buf, descriptor.is_writable())?;
             let Some(next) = descriptor.next() else {
-                return chain.finish();
+                return chains.finish();
             };
             if next >= size {
                 let entries = u32::from(size);
@@ -64,7 +83,10 @@ impl Table {
                     entries,
                 });
             }
-            index = next;
+            // The last turn's descriptor is not looked at: its chain has more than all of them.
+            if walked + 1 < size {
+                descriptor = self.descriptor(next);
+            }
         }
         Err(RingError::Loop { head })
     }
@@ -73,12 +95,12 @@ impl Table {
     /// nothing (virtio 1.2 section 2.7.5.3.2).
     fn walk_indirect(
         &self,
+        head: u16,
         pointer: Descriptor,
         room: u16,
         memory: &GuestMemory,
-        chain: &mut Chain,
+        chains: &mut Chains,
     ) -> Result<(), RingError> {
-        let head = chain.head();
         let Buf { gpa, len } = pointer.buf;
         if !self.indirect {
             return Err(RingError::IndirectNotNegotiated { head });
@@ -99,7 +121,7 @@ impl Table {
             if descriptor.is_indirect() {
                 return Err(RingError::NestedIndirect { head });
             }
-            chain.push(descriptor.buf, descriptor.is_writable())?;
+            chains.push(descriptor.buf, descriptor.is_writable())?;
             let Some(next) = descriptor.next() else {
                 return Ok(());
             };

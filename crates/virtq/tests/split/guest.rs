@@ -5,7 +5,7 @@
 //! ```
 
 use shmem::{Array, GuestMemory, Mapping, Region};
-use virtq::{Buf, Chain, Layout, Ring, RingError};
+use virtq::{Buf, Chains, Layout, Lease, Ring, RingError};
 
 pub(crate) const GPA: u64 = 0x8000_0000;
 pub(crate) const UVA: u64 = 0x7f00_0000_0000;
@@ -193,13 +193,24 @@ pub(crate) type Taken = (u16, Vec<Buf>, Vec<Buf>);
 
 /// Takes one chain.
 pub(crate) fn take(ring: &mut Ring, guest: &Guest) -> Result<Option<Taken>, RingError> {
-    let mut chain = Chain::new();
-    let taken = ring.next(&guest.memory, &mut chain)?;
-    Ok(taken.then(|| {
+    let mut chains = Chains::new(1, guest.size);
+    let taken = ring.take(&guest.memory, 1, &mut chains)?;
+    assert_eq!(taken, chains.len());
+    Ok(chains.iter().next().map(|chain| {
         (
             chain.head(),
             chain.readable().to_vec(),
             chain.writable().to_vec(),
         )
     }))
+}
+
+/// Leases places for `count` chains; a split ring does not care which.
+pub(crate) fn lease(ring: &mut Ring, count: usize) -> Lease {
+    ring.lease(vec![0; count].into_iter())
+}
+
+/// Gives the last `count` chains back.
+pub(crate) fn untake(ring: &mut Ring, count: usize) {
+    ring.untake(vec![0; count].into_iter());
 }

@@ -1,7 +1,7 @@
 //! The ring against a model so plain that it is right by sight: lists of chains that move from one to the next.
 //!
 //! ```text
-//! free descriptors ──add──> available ──next──> taken ──lease, complete──> published ──reap──> free descriptors
+//! free descriptors ──add──> available ──take──> taken ──lease, complete──> published ──reap──> free descriptors
 //!                                    <──untake──
 //! ```
 
@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use virtq::{Buf, Chain, Layout, Lease, Ring, Used};
+use virtq::{Buf, Chain, Chains, Layout, Lease, Ring, Used};
 
 use crate::guest::{Desc, FREE, GPA, Guest, INDIRECT, NEXT, WRITE};
 
@@ -24,12 +24,11 @@ enum Step {
         writable: Vec<u32>,
         indirect: usize,
     },
-    Next,
+    Take {
+        max: usize,
+    },
     Untake {
         n: u16,
-    },
-    ReadAnew {
-        which: usize,
     },
     Lease {
         which: Vec<usize>,
@@ -53,9 +52,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let lens = || vec(1_u32..100_000, 0..4);
     let step = prop_oneof![
         8 => (lens(), lens(), 0_usize..8).prop_map(|(readable, writable, indirect)| Step::Add { readable, writable, indirect }),
-        8 => Just(Step::Next),
+        8 => (0_usize..5).prop_map(|max| Step::Take { max }),
         2 => (0_u16..4).prop_map(|n| Step::Untake { n }),
-        1 => any::<usize>().prop_map(|which| Step::ReadAnew { which }),
         4 => vec(any::<usize>(), 0..5).prop_map(|which| Step::Lease { which }),
         6 => (any::<usize>(), any::<u32>()).prop_map(|(which, written)| Step::Complete { which, written }),
         3 => Just(Step::Reap),
@@ -141,9 +139,8 @@ impl World {
                 writable,
                 indirect,
             } => self.add(&readable, &writable, indirect),
-            Step::Next => self.next(),
+            Step::Take { max } => self.take(max),
             Step::Untake { n } => self.untake(n),
-            Step::ReadAnew { which } => self.read_anew(which),
             Step::Lease { which } => self.lease(&which),
             Step::Complete { which, written } => self.complete(which, written),
             Step::Reap => self.reap(),
@@ -261,44 +258,31 @@ impl World {
         }
     }
 
-    fn next(&mut self) {
-        let mut chain = Chain::new();
-        let is_there = self
+    fn take(&mut self, max: usize) {
+        let mut chains = Chains::new(8, self.guest.size);
+        let taken = self
             .ring
-            .next(&self.guest.memory, &mut chain)
+            .take(&self.guest.memory, max, &mut chains)
             .expect("the driver is honest");
-        assert_eq!(is_there, !self.available.is_empty());
-        let Some(expected) = self.available.pop_front() else {
-            return;
-        };
-        assert_is(&chain, &expected);
-        self.taken.push(expected);
-        self.returnable += 1;
+        assert_eq!(taken, max.min(self.available.len()));
+        assert_eq!(taken, chains.len());
+        for (chain, expected) in chains.iter().zip(self.available.drain(..taken)) {
+            assert_is(chain, &expected);
+            self.taken.push(expected);
+        }
+        self.returnable += taken;
     }
 
     fn untake(&mut self, n: u16) {
         let n = usize::from(n).min(self.returnable);
-        self.ring.untake(n as u16);
-        for chain in self.taken.split_off(self.taken.len() - n).into_iter().rev() {
+        let back = self.taken.split_off(self.taken.len() - n);
+        self.ring.untake(back.iter().map(|chain| chain.head));
+        for chain in back.into_iter().rev() {
             self.available.push_front(chain);
         }
         self.returnable -= n;
         // A sleeper that gives chains back knows of them.
         self.sleeps &= n == 0;
-    }
-
-    fn read_anew(&mut self, which: usize) {
-        if self.taken.is_empty() {
-            return;
-        }
-        let expected = &self.taken[which % self.taken.len()];
-        let mut chain = Chain::new();
-        assert_eq!(
-            self.ring
-                .chain_at(expected.head, &self.guest.memory, &mut chain),
-            Ok(())
-        );
-        assert_is(&chain, expected);
     }
 
     fn lease(&mut self, which: &[usize]) {
@@ -311,7 +295,9 @@ impl World {
             chains.push(self.taken.remove(at));
             self.returnable = self.returnable.min(self.taken.len() - at);
         }
-        let lease = self.ring.lease(chains.len() as u16);
+        let lease = self
+            .ring
+            .lease(chains.iter().map(|chain: &Expected| chain.head));
         assert_eq!(usize::from(lease.count()), chains.len());
         if chains.is_empty() {
             // A lease of nothing holds nobody up, complete or not.
@@ -343,7 +329,7 @@ impl World {
                 written,
             })
             .collect();
-        self.ring.complete(open.lease, &entries);
+        self.ring.complete(open.lease, entries.iter().copied());
         open.done = Some(entries);
         while self
             .leases
@@ -388,7 +374,7 @@ impl World {
     }
 }
 
-fn assert_is(chain: &Chain, expected: &Expected) {
+fn assert_is(chain: Chain<'_>, expected: &Expected) {
     assert_eq!(chain.head(), expected.head);
     assert_eq!(chain.readable(), expected.readable);
     assert_eq!(chain.writable(), expected.writable);
@@ -408,7 +394,7 @@ proptest! {
         }
         // Whatever is still on its way arrives.
         while !world.available.is_empty() {
-            world.next();
+            world.take(3);
         }
         world.lease(&vec![0; world.taken.len()]);
         while !world.leases.is_empty() {

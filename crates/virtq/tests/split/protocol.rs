@@ -1,8 +1,8 @@
 //! What an honest driver relies on, rule by rule.
 
-use virtq::{Buf, Chain, Layout, Ring, Used};
+use virtq::{Buf, Chains, Layout, Ring, Used};
 
-use crate::guest::{Desc, FREE, GPA, Guest, INDIRECT, NEXT, WRITE, take};
+use crate::guest::{Desc, FREE, GPA, Guest, INDIRECT, NEXT, WRITE, lease, take, untake};
 
 /// A ring of 8 with one-byte chains 0 to 7, of which `added` are available.
 fn guest_with(added: u16) -> Guest {
@@ -30,8 +30,8 @@ fn used(head: u16) -> Used {
 /// Takes one chain and gives it back.
 fn serve(ring: &mut Ring, guest: &Guest) {
     let (head, ..) = take(ring, guest).unwrap().expect("a chain was added");
-    let lease = ring.lease(1);
-    ring.complete(lease, &[used(head)]);
+    let lease = lease(ring, 1);
+    ring.complete(lease, [used(head)].into_iter());
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn chains_given_back_are_taken_again_in_the_same_order() {
     let guest = guest_with(5);
     let mut ring = guest.open();
     assert_eq!(take_heads(&mut ring, &guest), [0, 1, 2, 3, 4]);
-    ring.untake(3);
+    untake(&mut ring, 3);
     assert_eq!(
         (ring.next_avail(), ring.in_flight(), ring.pending()),
         (2, 2, Ok(3))
@@ -175,12 +175,12 @@ fn nothing_is_published_before_all_earlier_leases_are_complete() {
     let guest = guest_with(6);
     let mut ring = guest.open();
     assert_eq!(take_heads(&mut ring, &guest).len(), 6);
-    let leases = [1, 2, 3].map(|count| ring.lease(count));
-    ring.complete(leases[2], &[used(3), used(4), used(5)]);
+    let leases = [1, 2, 3].map(|count| lease(&mut ring, count));
+    ring.complete(leases[2], [used(3), used(4), used(5)].into_iter());
     assert_eq!((guest.used_idx(), ring.in_flight()), (0, 6));
-    ring.complete(leases[0], &[used(0)]);
+    ring.complete(leases[0], [used(0)].into_iter());
     assert_eq!((guest.used_idx(), ring.in_flight()), (1, 5));
-    ring.complete(leases[1], &[used(2), used(1)]);
+    ring.complete(leases[1], [used(2), used(1)].into_iter());
     assert_eq!((guest.used_idx(), ring.in_flight()), (6, 0));
     let published: Vec<_> = (0..6).map(|index| guest.used(index)).collect();
     assert_eq!(
@@ -195,8 +195,8 @@ fn chains_complete_in_any_order_of_heads() {
     let mut ring = guest.open();
     take_heads(&mut ring, &guest);
     for head in [2, 0, 1] {
-        let lease = ring.lease(1);
-        ring.complete(lease, &[used(head)]);
+        let lease = lease(&mut ring, 1);
+        ring.complete(lease, [used(head)].into_iter());
     }
     assert_eq!([0, 1, 2].map(|index| guest.used(index).0), [2, 0, 1]);
 }
@@ -206,8 +206,8 @@ fn a_lease_is_still_itself_after_a_trip_as_a_number() {
     let guest = guest_with(3);
     let mut ring = guest.open();
     take_heads(&mut ring, &guest);
-    ring.lease(1);
-    let lease = ring.lease(2);
+    lease(&mut ring, 1);
+    let lease = lease(&mut ring, 2);
     assert_eq!(virtq::Lease::from(u64::from(lease)), lease);
 }
 
@@ -221,10 +221,10 @@ fn a_place_is_never_published_unwritten() {
     let guest = guest_with(2);
     let mut ring = guest.open();
     take_heads(&mut ring, &guest);
-    let lease = ring.lease(2);
-    ring.complete(lease, &[used(0)]);
+    let lease = lease(&mut ring, 2);
+    ring.complete(lease, [used(0)].into_iter());
     assert_eq!((guest.used_idx(), ring.in_flight()), (0, 2));
-    ring.complete(lease, &[used(0), used(1)]);
+    ring.complete(lease, [used(0), used(1)].into_iter());
     assert_eq!((guest.used_idx(), ring.in_flight()), (2, 0));
 }
 
@@ -237,9 +237,9 @@ fn a_lease_is_completed_once() {
     let guest = guest_with(2);
     let mut ring = guest.open();
     take_heads(&mut ring, &guest);
-    let lease = ring.lease(1);
-    ring.complete(lease, &[used(0)]);
-    ring.complete(lease, &[used(1)]);
+    let lease = lease(&mut ring, 1);
+    ring.complete(lease, [used(0)].into_iter());
+    ring.complete(lease, [used(1)].into_iter());
     assert_eq!(
         (guest.used_idx(), ring.in_flight(), guest.used(0).0),
         (1, 1, 0)
@@ -255,8 +255,8 @@ fn leased_chains_are_not_given_back() {
     let guest = guest_with(2);
     let mut ring = guest.open();
     take_heads(&mut ring, &guest);
-    ring.lease(1);
-    ring.untake(2);
+    lease(&mut ring, 1);
+    untake(&mut ring, 2);
     assert_eq!((ring.next_avail(), ring.in_flight()), (1, 1));
 }
 
@@ -269,7 +269,7 @@ fn a_lease_covers_only_chains_that_were_taken() {
     let guest = guest_with(1);
     let mut ring = guest.open();
     take_heads(&mut ring, &guest);
-    assert_eq!(ring.lease(2).count(), 1);
+    assert_eq!(lease(&mut ring, 2).count(), 1);
 }
 
 // Virtio 1.2 section 2.7.7: both indices run free in 16 bits.
@@ -447,10 +447,10 @@ fn chains_published_late_are_called_by_whoever_published_them() {
     let guest = guest_with(2);
     let mut ring = guest.open();
     take_heads(&mut ring, &guest);
-    let [first, second] = [ring.lease(1), ring.lease(1)];
-    ring.complete(first, &[used(0)]);
+    let [first, second] = [lease(&mut ring, 1), lease(&mut ring, 1)];
+    ring.complete(first, [used(0)].into_iter());
     assert!(ring.needs_call());
-    ring.complete(second, &[used(1)]);
+    ring.complete(second, [used(1)].into_iter());
     assert!(ring.needs_call());
 
     let guest = guest_with(3);
@@ -458,10 +458,10 @@ fn chains_published_late_are_called_by_whoever_published_them() {
     serve(&mut ring, &guest);
     ring.needs_call();
     take_heads(&mut ring, &guest);
-    let [first, second] = [ring.lease(1), ring.lease(1)];
-    ring.complete(second, &[used(2)]);
+    let [first, second] = [lease(&mut ring, 1), lease(&mut ring, 1)];
+    ring.complete(second, [used(2)].into_iter());
     assert!(!ring.needs_call(), "the driver can see nothing new");
-    ring.complete(first, &[used(1)]);
+    ring.complete(first, [used(1)].into_iter());
     assert!(ring.needs_call());
 }
 
@@ -478,12 +478,49 @@ fn a_ring_of_one_descriptor_works() {
 }
 
 #[test]
-fn a_refused_or_missing_chain_leaves_an_empty_scratch() {
-    let guest = guest_with(1);
+fn a_burst_is_what_there_is_or_what_there_is_room_for() {
+    let guest = guest_with(5);
     let mut ring = guest.open();
-    let mut chain = Chain::new();
-    assert_eq!(ring.next(&guest.memory, &mut chain), Ok(true));
-    assert_eq!(chain.writable().len(), 1);
-    assert_eq!(ring.next(&guest.memory, &mut chain), Ok(false));
-    assert!(chain.writable().is_empty());
+    let mut chains = Chains::new(4, 8);
+    assert_eq!(ring.take(&guest.memory, 3, &mut chains), Ok(3));
+    assert_eq!(ring.take(&guest.memory, 8, &mut chains), Ok(1));
+    assert_eq!(ring.take(&guest.memory, 8, &mut chains), Ok(0));
+    assert_eq!(chains.heads(0).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    chains.clear();
+    assert_eq!(ring.take(&guest.memory, 8, &mut chains), Ok(1));
+    assert_eq!(chains.chain(0).head(), 4);
+    assert_eq!(ring.take(&guest.memory, 8, &mut chains), Ok(0));
+    untake(&mut ring, 1);
+    assert_eq!(ring.posted(), ring.seen(), "what was given back is not new");
+    guest.add(5);
+    assert_ne!(ring.posted(), ring.seen());
+}
+
+/// A burst of chains as long as the ring: the scratch says when it has no room for the longest.
+#[test]
+fn a_burst_of_long_chains_ends_early() {
+    let guest = Guest::new(1024);
+    let entries: Vec<_> = (1..=1024)
+        .map(|next| Desc::new(1, if next < 1024 { NEXT } else { 0 }, next))
+        .collect();
+    for (desc, index) in entries.iter().zip(0..) {
+        guest.describe_at(FREE, index, *desc);
+    }
+    for head in 0..3 {
+        guest.describe(
+            head,
+            Desc {
+                gpa: GPA + FREE,
+                ..Desc::new(16 * 1024, INDIRECT, 0)
+            },
+        );
+        guest.add(head);
+    }
+    let mut ring = guest.open();
+    let mut chains = Chains::new(64, 1024);
+    assert_eq!(ring.take(&guest.memory, 64, &mut chains), Ok(2));
+    chains.keep([1]);
+    assert_eq!(ring.take(&guest.memory, 64, &mut chains), Ok(1));
+    assert_eq!(chains.heads(0).collect::<Vec<_>>(), [1, 2]);
+    assert!(chains.iter().all(|chain| chain.readable().len() == 1024));
 }
