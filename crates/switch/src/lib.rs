@@ -28,6 +28,7 @@ mod ethernet;
 mod learning;
 mod mailbox;
 mod meter;
+pub mod offload;
 mod policy;
 mod port;
 mod reservation;

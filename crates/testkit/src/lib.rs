@@ -37,6 +37,7 @@
 pub mod alloc;
 pub mod frames;
 pub mod frontend;
+pub mod golden;
 pub mod guest;
 pub mod hostile;
 pub mod model;
