@@ -14,7 +14,7 @@ use std::cell::RefCell;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nbl::{BuildError, LOOKAHEAD, NblQueue, Pool, ReceiveChain};
+use nbl::{BuildError, FRONT, LOOKAHEAD, NblQueue, Pool, ReceiveChain};
 use shmem::{BlockRegistry, BlockTable, GuestMemory, Mapping, Region};
 use std::sync::Arc;
 
@@ -114,15 +114,15 @@ impl World {
         let mut queue = NblQueue::new();
         let mut receives = Vec::new();
         for frame in frames {
-            let mut header = vec![0; usize::from(frame.header % 24)];
+            let header = usize::from(frame.header) % (FRONT + 1);
             let max_frame = u32::from(frame.max_frame);
             let ranges: Vec<_> = frame.chain.iter().map(|buffer| buffer.range()).collect();
             let pieces = self.pool.segments_left();
             let frames_left = self.pool.frames_left();
             let built =
                 self.pool
-                    .build(&self.sender, ranges.iter().copied(), &mut header, max_frame);
-            let facts = Facts::of(&ranges, header.len() as u64);
+                    .build(&self.sender, ranges.iter().copied(), header, max_frame);
+            let facts = Facts::of(&ranges, header as u64);
             match built {
                 Ok(nbl) => {
                     assert!(
@@ -131,8 +131,8 @@ impl World {
                             && facts.frame <= Some(u64::from(max_frame))
                     );
                     let bytes = facts.bytes(&ranges);
-                    let (expected_header, data) = bytes.split_at(header.len());
-                    assert_eq!(header, expected_header);
+                    let (expected_header, data) = bytes.split_at(header);
+                    assert_eq!(nbl.front::<FRONT>()[FRONT - header..], *expected_header);
                     assert_eq!(nbl.data_len() as usize, data.len());
                     assert_eq!(nbl.lookahead(), &data[..data.len().min(LOOKAHEAD)]);
                     let described: u64 = nbl

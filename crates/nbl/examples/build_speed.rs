@@ -139,12 +139,10 @@ impl Guests {
                 at += u64::from(*len);
                 (gpa, *len)
             });
-            let mut header = [0; HEADER as usize];
-            match pool.build(black_box(&self.from), chain, &mut header, MAX_FRAME) {
+            match pool.build(black_box(&self.from), chain, HEADER as usize, MAX_FRAME) {
                 Ok(nbl) => burst.push(nbl),
                 Err(error) => panic!("{error}"),
             }
-            black_box(&header);
         }
         burst
     }

@@ -4,11 +4,11 @@
 //! chain     [ header | first bytes of the frame ][ more ... ][ more ... ]
 //!               │            │                    └─── located: one segment and MDL each, not read
 //!               ▼            ▼
-//!          the caller's   lookahead buffer of the frame
+//!          [  front  |   lookahead   ]   the frame's buffer in the host's memory
 //! ```
 //!
 //! The header and the lookahead are read through a window, each byte once; usually both lie in the first buffer and one
-//! window does. What is behind them is checked against the guest's memory and described where it lies (L3). Nothing is
+//! copy does. What is behind them is checked against the guest's memory and described where it lies (L3). Nothing is
 //! taken from the pool before all of the chain was judged.
 
 #![allow(unsafe_code, reason = "UNSAFETY: fills the pool's structures")]
@@ -22,11 +22,11 @@ use ndis::{
 };
 use shmem::{GuestMemory, OutOfMemory};
 
-use crate::LOOKAHEAD;
 use crate::frame::Frame;
 use crate::handle::to_ndis;
 use crate::nbl::Nbl;
 use crate::pool::Pool;
+use crate::{FRONT, LOOKAHEAD};
 
 /// The shortest frame: an Ethernet header.
 const SHORTEST_FRAME: u64 = 14;
@@ -72,8 +72,8 @@ pub enum BuildError {
 }
 
 impl Pool {
-    /// Describes the frame that lies in `chain`, buffers of (guest address, bytes), behind a header that is read into
-    /// `header`. Buffers of no bytes are passed over.
+    /// Describes the frame that lies in `chain`, buffers of (guest address, bytes), behind a header of `front` bytes, at most
+    /// [`FRONT`]; see [`Nbl::front`]. Buffers of no bytes are passed over.
     ///
     /// Memory that was taken away reads as zeros; who pulls a burst asks [`GuestMemory::is_lost`] once at its end.
     ///
@@ -84,14 +84,15 @@ impl Pool {
         &self,
         memory: &GuestMemory,
         chain: impl IntoIterator<Item = (u64, u32)>,
-        header: &mut [u8],
+        front: usize,
         max_frame: u32,
     ) -> Result<Nbl<'_>, BuildError> {
+        debug_assert!(front <= FRONT, "a header of {front} bytes");
+        let front = front.min(FRONT);
         let frame = self.next_frame().ok_or(BuildError::PoolExhausted)?;
-        let lookahead = lookahead_of(frame);
+        let head = &mut head_of(frame)[FRONT - front..];
         let mut tail = Tail::of(self, frame);
-        let head = (header.len() + LOOKAHEAD) as u32;
-        let longest = header.len() as u64 + u64::from(max_frame);
+        let longest = front as u64 + u64::from(max_frame);
         let (mut bytes, mut read) = (0, 0);
         let mut chain = chain.into_iter();
         while let Some((gpa, len)) = chain.next() {
@@ -99,24 +100,24 @@ impl Pool {
             if bytes > longest {
                 let all = chain.fold(bytes, |all, (_, len)| all + u64::from(len));
                 return Err(BuildError::TooLong {
-                    len: all - header.len() as u64,
+                    len: all - front as u64,
                     max: max_frame,
                 });
             }
-            let now = len.min(head - read);
+            let now = len.min((head.len() - read) as u32);
             if now > 0 {
-                read_head(memory, gpa, now, read as usize, header, lookahead)?;
-                read += now;
+                read_head(memory, gpa, &mut head[read..][..now as usize])?;
+                read += now as usize;
             }
             if now < len {
                 tail.describe(memory, gpa + u64::from(now), len - now)?;
             }
         }
-        if bytes < header.len() as u64 + SHORTEST_FRAME {
-            return Err(too_short(bytes, header.len()));
+        if bytes < front as u64 + SHORTEST_FRAME {
+            return Err(too_short(bytes, front));
         }
         tail.end();
-        start_over(frame, (bytes - header.len() as u64) as u32);
+        start_over(frame, (bytes - front as u64) as u32);
         self.frames_taken.set(self.frames_taken.get() + 1);
         self.frame_pieces.set(tail.pieces);
         // SAFETY: built just now, in a pool that is borrowed.
@@ -124,55 +125,24 @@ impl Pool {
     }
 }
 
-/// Reads `len` bytes of the head (that is header and lookahead, of which `at` bytes are read), which has room for them.
+/// Fills `head`, which is not empty, from guest address `gpa` on.
 #[inline]
-fn read_head(
-    memory: &GuestMemory,
-    gpa: u64,
-    len: u32,
-    at: usize,
-    header: &mut [u8],
-    lookahead: &mut [u8; LOOKAHEAD],
-) -> Result<(), OutOfMemory> {
-    let Ok(window) = memory.window(gpa, len) else {
-        return read_head_across(memory, gpa, len, at, header, lookahead);
+fn read_head(memory: &GuestMemory, gpa: u64, head: &mut [u8]) -> Result<(), OutOfMemory> {
+    let Ok(window) = memory.window(gpa, head.len() as u32) else {
+        return read_head_across(memory, gpa, head);
     };
-    if at >= header.len() {
-        window.read(&mut lookahead[at - header.len()..]);
-        return Ok(());
-    }
-    let in_header = window.read(&mut header[at..]);
-    if let Some(window) = window.narrow(in_header, window.len() - in_header) {
-        window.read(lookahead);
-    }
+    window.read(head);
     Ok(())
 }
 
 /// As [`read_head`], of bytes that lie in several regions, or nowhere.
 #[cold]
-fn read_head_across(
-    memory: &GuestMemory,
-    gpa: u64,
-    len: u32,
-    at: usize,
-    header: &mut [u8],
-    lookahead: &mut [u8; LOOKAHEAD],
-) -> Result<(), OutOfMemory> {
+fn read_head_across(memory: &GuestMemory, gpa: u64, head: &mut [u8]) -> Result<(), OutOfMemory> {
     let mut done = 0;
-    while done < len {
-        let gpa = gpa.wrapping_add(u64::from(done));
-        let piece = memory.locate(gpa, len - done)?;
-        // One region has all of the piece, so this does not come back here.
-        memory.window(gpa, piece.len)?;
-        read_head(
-            memory,
-            gpa,
-            piece.len,
-            at + done as usize,
-            header,
-            lookahead,
-        )?;
-        done += piece.len;
+    while done < head.len() {
+        let gpa = gpa.wrapping_add(done as u64);
+        let piece = memory.locate(gpa, (head.len() - done) as u32)?;
+        done += memory.window(gpa, piece.len)?.read(&mut head[done..]);
     }
     Ok(())
 }
@@ -246,12 +216,15 @@ impl<'p> Tail<'p> {
     }
 }
 
-/// The buffer that the lookahead is copied to.
+/// The buffer that front and lookahead are copied to.
 #[inline]
-fn lookahead_of<'p>(frame: NonNull<Frame>) -> &'p mut [u8; LOOKAHEAD] {
-    // SAFETY: the MDL describes LOOKAHEAD bytes of host memory that are this frame's alone, and while it is being built
-    // nobody has an `Nbl` to look at them with.
-    unsafe { &mut *(*frame.as_ptr()).mdl.MappedSystemVa.cast() }
+fn head_of<'p>(frame: NonNull<Frame>) -> &'p mut [u8; FRONT + LOOKAHEAD] {
+    // SAFETY: the MDL describes LOOKAHEAD bytes of host memory that are this frame's alone, as are the FRONT bytes before
+    // them, and while it is being built nobody has an `Nbl` to look at them with.
+    unsafe {
+        let lookahead = (*frame.as_ptr()).mdl.MappedSystemVa.cast::<u8>();
+        &mut *lookahead.sub(FRONT).cast()
+    }
 }
 
 /// Writes the words that are a frame's own: it has `len` bytes, nothing else is said of it and it is in no queue.

@@ -36,8 +36,7 @@
 //! let blocks = registry.snapshot();
 //!
 //! pool.reset();
-//! let mut header = [0; 12];
-//! let frame = pool.build(&memory, [(0, 12), (4096, 1514)], &mut header, 1514)?;
+//! let frame = pool.build(&memory, [(0, 12), (4096, 1514)], 12, 1514)?;
 //! assert_eq!(frame.lookahead().len(), 128);
 //!
 //! let mut classes = Classifier::new();
@@ -57,7 +56,7 @@
 //!
 //! ```compile_fail
 //! # fn burst(pool: &mut nbl::Pool, memory: &shmem::GuestMemory) -> Result<(), Box<dyn std::error::Error>> {
-//! let frame = pool.build(memory, [(0, 1514)], &mut [0; 12], 1514)?;
+//! let frame = pool.build(memory, [(0, 1514)], 12, 1514)?;
 //! pool.reset();
 //! frame.data_len();
 //! # Ok(())
@@ -109,6 +108,9 @@ pub use transfer::{SegmentError, Side, TransferError, prefetch, transfer};
 
 /// Bytes of a frame that are copied to the host before they are judged.
 pub const LOOKAHEAD: usize = 128;
+
+/// Bytes of room in front of each lookahead, for what stands in front of a frame in a guest's buffers and is no part of it.
+pub const FRONT: usize = 16;
 
 /// The most frames of one burst.
 pub const BURST: usize = 64;

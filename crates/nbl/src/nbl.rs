@@ -7,7 +7,7 @@
 //! | `MiniportReserved[0]` | [`Nbl::token`]: how the sending port calls the buffers that the frame lies in |
 //! | `SourceHandle` | [`Nbl::source_port`], one more than its number, so that NULL names no port |
 //! | `Status` | [`Nbl::status`]: the verdict on the frame |
-//! | `Scratch`, `MiniportReserved[1]`, `ProtocolReserved[3]` | [`Nbl::receive`]: first and last segment, bytes |
+//! | `Scratch`, `MiniportReserved[1]`, `ProtocolReserved[3]` | [`Nbl::receive`]: first and last segment, bytes and front |
 
 #![allow(
     unsafe_code,
@@ -28,11 +28,11 @@ use ndis::{
     TcpLargeSendNetBufferListInfo, UdpSegmentationOffloadInfo,
 };
 
-use crate::LOOKAHEAD;
 use crate::frame::Frame;
 use crate::pool::Pool;
 use crate::receive::ReceiveChain;
 use crate::segments::{Mdls, Segments};
+use crate::{FRONT, LOOKAHEAD};
 
 /// A frame of the burst at hand. Copies name the same frame, as pointers do; it is one thread's.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,29 @@ impl<'p> Nbl<'p> {
             let mdl = &raw const (*self.at()).mdl;
             let len = ((*mdl).ByteCount as usize).min(LOOKAHEAD);
             std::slice::from_raw_parts((*mdl).MappedSystemVa.cast::<u8>(), len)
+        }
+    }
+
+    /// The last `N` bytes in front of the frame, at most [`FRONT`]: the header that it was sent behind, until
+    /// [`Nbl::set_receive_behind`] puts another there.
+    #[inline]
+    pub fn front<const N: usize>(self) -> [u8; N] {
+        const { assert!(N <= FRONT) }
+        // SAFETY: see `at`. FRONT bytes before the MDL's address are this frame's alone, and were written when it was built.
+        unsafe { *(*self.at()).mdl.MappedSystemVa.cast::<u8>().sub(N).cast() }
+    }
+
+    /// Front and lookahead: the first bytes that are delivered.
+    #[inline]
+    pub(crate) fn head(self, front: usize) -> &'p [u8] {
+        let front = front.min(FRONT);
+        // SAFETY: as for `front` and `lookahead`; the front is written by `set_receive_behind` only, and never while this
+        // is in use: that is within one `transfer`.
+        unsafe {
+            let mdl = &raw const (*self.at()).mdl;
+            let len = ((*mdl).ByteCount as usize).min(LOOKAHEAD);
+            let first = (*mdl).MappedSystemVa.cast::<u8>().sub(front);
+            std::slice::from_raw_parts(first, front + len)
         }
     }
 
@@ -225,11 +248,8 @@ impl<'p> Nbl<'p> {
             let nbl = &raw const (*self.at()).nbl;
             let first = NonNull::new((*nbl).Scratch)?.cast();
             let last = NonNull::new((*nbl).MiniportReserved[1])?.cast();
-            Some(ReceiveChain::from_parts(
-                first,
-                last,
-                (*nbl).ProtocolReserved[3].addr() as u32,
-            ))
+            let lens = (*nbl).ProtocolReserved[3].addr() as u64;
+            Some(ReceiveChain::from_parts(first, last, lens))
         }
     }
 
@@ -241,11 +261,23 @@ impl<'p> Nbl<'p> {
         unsafe {
             let nbl = &raw mut (*self.at()).nbl;
             (*nbl).Scratch = parts.map_or(ptr::null_mut(), |(first, ..)| first.as_ptr().cast());
-            if let Some((_, last, bytes)) = parts {
+            if let Some((_, last, lens)) = parts {
                 (*nbl).MiniportReserved[1] = last.as_ptr().cast();
-                (*nbl).ProtocolReserved[3] = ptr::without_provenance_mut(bytes as usize);
+                (*nbl).ProtocolReserved[3] = ptr::without_provenance_mut(lens as usize);
             }
         }
+    }
+
+    /// Attaches the receive buffers that `front` and then the frame are to be copied into.
+    #[inline]
+    pub fn set_receive_behind<const N: usize>(self, front: &[u8; N], receive: ReceiveChain<'p>) {
+        const { assert!(N <= FRONT) }
+        // SAFETY: see `at`. FRONT bytes before the MDL's address are this frame's alone, and nothing refers to them.
+        unsafe {
+            let lookahead = (*self.at()).mdl.MappedSystemVa.cast::<u8>();
+            lookahead.sub(N).cast::<[u8; N]>().write(*front);
+        }
+        self.set_receive(Some(receive.behind(N)));
     }
 
     /// The structure itself, for observers. Good to read while the pool is borrowed and the frame is not changed.

@@ -3,6 +3,13 @@
 //! Frames are taken from the first on. Segments are taken from both ends of one row: those of frames from the first on,
 //! those of receive buffers from the last on, so that the latter can be given back alone while the burst's frames stay.
 //!
+//! A frame's lookahead buffer begins a cache line, with room in front of it:
+//!
+//! ```text
+//! 0            48 front  64 lookahead                  192, the next frame's
+//! | not used   |........|...............................|
+//! ```
+//!
 //! Invariant: everything below `frames_taken` and `frame_pieces`, and the last `receive_pieces`, may be in use; the rest is
 //! not. An index falls only in [`Pool::reset`], which nothing that was taken survives, and in [`Pool::rewind_receive`],
 //! which says what becomes of it.
@@ -17,10 +24,10 @@ use std::sync::Arc;
 use ndis::{CSHORT, MDL, MDL_MAPPED_TO_SYSTEM_VA};
 use shmem::{Handle, MapError, Mapping};
 
-use crate::LOOKAHEAD;
 use crate::frame::{Frame, Piece};
 use crate::handle::to_ndis;
 use crate::slab::Slab;
+use crate::{FRONT, LOOKAHEAD};
 
 /// Frames and segments for one worker's bursts.
 ///
@@ -139,8 +146,8 @@ impl Pool {
     fn set_what_stays(&self) {
         for (index, frame) in self.frames.iter().enumerate() {
             let frame = frame.as_ptr();
-            let offset = index * LOOKAHEAD;
-            // SAFETY: the mapping has this many bytes for each frame; the frame is the slab's, and nobody else knows the
+            let offset = index * STRIDE + AHEAD;
+            // SAFETY: the mapping has a stride for each frame; the frame is the slab's, and nobody else knows the
             // pool yet.
             unsafe {
                 let bytes = self.lookahead.as_ptr().add(offset).as_ptr();
@@ -169,6 +176,13 @@ impl fmt::Debug for Pool {
     }
 }
 
+/// From one lookahead buffer to the next.
+const STRIDE: usize = AHEAD + LOOKAHEAD;
+
+/// What lies in front of a lookahead: a cache line, of which the last [`FRONT`] bytes are in use.
+const AHEAD: usize = 64;
+const _: () = assert!(FRONT <= AHEAD);
+
 /// No page frame numbers follow ours.
 const MDL_SIZE: CSHORT = size_of::<MDL>() as CSHORT;
 
@@ -190,7 +204,7 @@ fn mapped(bytes: *mut u8) -> MDL {
 
 /// Offsets into the lookahead block are ULONGs (B2).
 fn lookahead_bytes(frames: usize) -> Result<usize, MapError> {
-    let len = (frames as u64).saturating_mul(LOOKAHEAD as u64);
+    let len = (frames as u64).saturating_mul(STRIDE as u64);
     if len > shmem::MAX_BLOCK {
         return Err(MapError::TooLarge { offset: 0, len });
     }

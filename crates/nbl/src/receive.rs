@@ -22,6 +22,8 @@ pub struct ReceiveChain<'p> {
         NonNull<NET_BUFFER_SHARED_MEMORY>,
     )>,
     bytes: u32,
+    /// How many of them are for what is put in front of the frame.
+    front: u32,
     burst: Burst<'p>,
 }
 
@@ -32,6 +34,7 @@ impl<'p> ReceiveChain<'p> {
         Self {
             ends: None,
             bytes: 0,
+            front: 0,
             burst: PhantomData,
         }
     }
@@ -70,7 +73,21 @@ impl<'p> ReceiveChain<'p> {
         true
     }
 
-    /// Room in bytes.
+    /// The same buffers, of which the first `front` bytes are not the frame's.
+    #[inline]
+    pub(crate) fn behind(self, front: usize) -> Self {
+        Self {
+            front: front as u32,
+            ..self
+        }
+    }
+
+    #[inline]
+    pub(crate) fn front(&self) -> usize {
+        self.front as usize
+    }
+
+    /// Room in bytes, for the frame and what is put in front of it.
     #[inline]
     pub fn len_bytes(&self) -> u32 {
         self.bytes
@@ -86,15 +103,17 @@ impl<'p> ReceiveChain<'p> {
         unsafe { Segments::new(first, self.bytes) }
     }
 
+    /// Its first and last segment, and its two lengths in one word.
     #[inline]
     pub(crate) fn parts(
         self,
     ) -> Option<(
         NonNull<NET_BUFFER_SHARED_MEMORY>,
         NonNull<NET_BUFFER_SHARED_MEMORY>,
-        u32,
+        u64,
     )> {
-        self.ends.map(|(first, last)| (first, last, self.bytes))
+        let lens = u64::from(self.front) << 32 | u64::from(self.bytes);
+        self.ends.map(|(first, last)| (first, last, lens))
     }
 
     /// # Safety
@@ -103,11 +122,12 @@ impl<'p> ReceiveChain<'p> {
     pub(crate) unsafe fn from_parts(
         first: NonNull<NET_BUFFER_SHARED_MEMORY>,
         last: NonNull<NET_BUFFER_SHARED_MEMORY>,
-        bytes: u32,
+        lens: u64,
     ) -> Self {
         Self {
             ends: Some((first, last)),
-            bytes,
+            bytes: lens as u32,
+            front: (lens >> 32) as u32,
             burst: PhantomData,
         }
     }

@@ -42,8 +42,8 @@ pub enum SegmentError {
     Block(#[from] BlockError),
 }
 
-/// Copies `frame` into `receive` and says how many bytes that are: those of the frame, or fewer if the receive buffers have
-/// less room.
+/// Copies `frame` into `receive`, behind what is put in front of it, and says how many bytes of the frame that are: all, or
+/// fewer if the receive buffers have less room.
 ///
 /// The lookahead is copied from the very bytes that [`Nbl::lookahead`] showed.
 ///
@@ -68,18 +68,21 @@ pub fn transfer(
     let Some(mut into) = to.next()? else {
         return Ok(0);
     };
-    if into.len() < frame.data_len() as usize {
-        return side_by_side(
-            frame,
+    let front = receive.front();
+    let head = frame.head(front);
+    if into.len() < front + frame.data_len() as usize {
+        let written = side_by_side(
+            head,
             from,
             Room {
                 rest: Some(into),
                 buffers: to,
                 written: 0,
             },
-        );
+        )?;
+        return Ok(written.saturating_sub(front as u32));
     }
-    let mut written = into.write(frame.lookahead());
+    let mut written = into.write(head);
     while let Some(rest) = behind(into, written)
         && let Some(bytes) = from.next()?
     {
@@ -114,17 +117,16 @@ pub fn prefetch(blocks: &BlockTable, frame: Nbl<'_>, receive: ReceiveChain<'_>) 
 /// Copies into several receive buffers.
 #[inline]
 fn side_by_side(
-    frame: Nbl<'_>,
+    mut head: &[u8],
     mut from: Walk<'_, '_>,
     mut room: Room<'_, '_>,
 ) -> Result<u32, TransferError> {
-    let mut lookahead = frame.lookahead();
-    while !lookahead.is_empty()
+    while !head.is_empty()
         && let Some(into) = room.next()?
     {
-        let now = into.write(lookahead);
+        let now = into.write(head);
         room.fill(now);
-        lookahead = &lookahead[now..];
+        head = &head[now..];
     }
     while let Some(bytes) = from.next()? {
         let mut left = Some(bytes);

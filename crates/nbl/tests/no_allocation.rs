@@ -37,10 +37,10 @@ fn a_burst_does_not_allocate() {
             let mut classes = Classifier::new();
             for frame in 0..BURST as u64 {
                 let chain = [(frame * 4096, 412), (frame * 4096 + 1000, 1114)];
-                burst.push(pool.build(&memory, chain, &mut [0; 12], 1514).unwrap());
+                burst.push(pool.build(&memory, chain, 12, 1514).unwrap());
             }
             assert!(
-                pool.build(&memory, [(0, 100)], &mut [0; 12], 1514).is_err(),
+                pool.build(&memory, [(0, 100)], 12, 1514).is_err(),
                 "errors included"
             );
             while let Some(frame) = burst.pop_front() {

@@ -189,6 +189,15 @@ impl GuestMemory {
     /// If the first byte is in no region that has blocks, or the range reaches beyond the address space.
     #[inline]
     pub fn locate(&self, gpa: u64, len: u32) -> Result<Piece, OutOfMemory> {
+        self.find(gpa, len).map(|(piece, _)| piece)
+    }
+
+    /// As [`GuestMemory::locate`], with the window of that piece.
+    ///
+    /// # Errors
+    /// As [`GuestMemory::locate`].
+    #[inline]
+    pub fn find(&self, gpa: u64, len: u32) -> Result<(Piece, Window<'_>), OutOfMemory> {
         let outside = OutOfMemory { gpa, len };
         let span = self.span(gpa).ok_or(outside)?;
         if !span.has_handles || gpa.checked_add(u64::from(len)).is_none() {
@@ -201,11 +210,14 @@ impl GuestMemory {
             .handles
             .get(span.first_handle as usize + block as usize)
             .ok_or(outside)?;
-        Ok(Piece {
+        let piece = Piece {
             handle: *handle,
             offset: (at - (block << self.block_shift)) as u32,
             len: u64::from(len).min(block_end - at) as u32,
-        })
+        };
+        // SAFETY: the piece ends at the region's end at the latest, and the region lies inside a mapping that we own.
+        let window = unsafe { Window::new(span.base.add(at as usize), piece.len as usize) };
+        Ok((piece, window))
     }
 
     /// The `len` bytes at guest address `gpa`, which all lie in one region.

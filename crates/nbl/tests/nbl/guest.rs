@@ -86,8 +86,7 @@ impl Guest {
             at += *len as u64;
             (gpa, *len as u32)
         });
-        pool.build(&self.memory, chain, &mut [0; HEADER], MAX)
-            .unwrap()
+        pool.build(&self.memory, chain, HEADER, MAX).unwrap()
     }
 
     /// A block of its own, for receive buffers.

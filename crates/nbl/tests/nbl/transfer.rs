@@ -52,21 +52,34 @@ proptest! {
         room in prop_oneof![3 => Just(None), 1 => (0..8000_usize).prop_map(Some)],
         from in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
         to in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        behind in any::<bool>(),
     ) {
         let (mut guest, pool) = Guest::with_pool(1, 64);
         let (handle, mapping) = guest.receive_block(ROOM as u64);
         let frame = pattern(len);
         let nbl = guest.build(&pool, &frame, &cut(HEADER + len, &from));
-        let room = room.unwrap_or(len);
+        let front = if behind { &b"twelve bytes"[..] } else { &[] };
+        let expected = [front, &frame].concat();
+        let room = room.unwrap_or(expected.len());
         let buffers = cut(room, &to);
         let chain = receive(&pool, handle, &buffers);
         prop_assert_eq!(chain.len_bytes() as usize, room);
 
+        if behind {
+            nbl.set_receive_behind(b"twelve bytes", chain);
+        } else {
+            nbl.set_receive(Some(chain));
+        }
+        let Some(chain) = nbl.receive() else {
+            prop_assert_eq!(room, 0);
+            return Ok(());
+        };
         let copied = transfer(&guest.blocks, nbl, chain).unwrap() as usize;
-        prop_assert_eq!(copied, len.min(room));
+        prop_assert_eq!(copied, len.min(room.saturating_sub(front.len())));
         let (bytes, gaps) = received(&mapping, &buffers);
-        prop_assert_eq!(&bytes[..copied], &frame[..copied]);
-        prop_assert!(bytes[copied..].iter().chain(&gaps).all(|byte| *byte == 0), "nothing else is touched");
+        let filled = expected.len().min(room);
+        prop_assert_eq!(&bytes[..filled], &expected[..filled]);
+        prop_assert!(bytes[filled..].iter().chain(&gaps).all(|byte| *byte == 0), "nothing else is touched");
     }
 }
 

@@ -78,8 +78,8 @@ impl ToGuestRing {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes buffers for one frame and writes the virtio-net header in front of them. The chains taken are noted in
-    /// `reservation` whether or not the frame finds room; `frames` are still to come, this one included.
+    /// Takes buffers for one frame and the virtio-net header in front of it. The chains taken are noted in `reservation`
+    /// whether or not the frame finds room; `frames` are still to come, this one included.
     #[inline]
     fn receive<'p>(
         &self,
@@ -88,9 +88,8 @@ impl ToGuestRing {
         frame: Nbl<'p>,
         frames: usize,
         reservation: &mut Reservation,
-    ) -> Result<ReceiveChain<'p>, NoRoom> {
+    ) -> Result<(), NoRoom> {
         let mut receive = ReceiveChain::new();
-        let mut header_place = HeaderPlace::default();
         let mut missing = header::LEN as u32 + frame.data_len();
         let mut taken = 0;
         while missing > 0 {
@@ -108,27 +107,28 @@ impl ToGuestRing {
                     "its receive queue has a chain with device-readable buffers (head {head})"
                 ))));
             }
-            let room = |buffer: &Buf| u64::from(buffer.len);
-            let room = chain.writable().iter().map(room).sum::<u64>();
-            reservation.note(head, room.min(missing.into()) as u32);
+            let before = receive.len_bytes();
             for &buffer in chain.writable() {
-                let mut buffer = Buf {
-                    len: buffer.len.min(missing),
-                    ..buffer
-                };
-                missing -= buffer.len;
-                header_place.take(&mut buffer);
-                self.describe(pool, buffer, &mut receive)?;
+                let len = buffer.len.min(missing);
+                missing -= len;
+                let described = self.describe(pool, Buf { len, ..buffer }, &mut receive);
+                if described.is_err() {
+                    // Noted all the same, for it was taken.
+                    reservation.note(head, 0);
+                }
+                described?;
             }
+            reservation.note(head, receive.len_bytes() - before);
             if missing > 0 && !self.mergeable {
                 return Err(NoRoom::Never);
             }
         }
-        header_place.write(&self.memory, &header::plain(taken))?;
-        Ok(receive)
+        frame.set_receive_behind(&header::plain(taken), receive);
+        Ok(())
     }
 
-    /// Adds one receive buffer's bytes, as segments of the blocks they lie in.
+    /// Adds one receive buffer's bytes, as segments of the blocks they lie in, and starts to bring the first of them into
+    /// the cache.
     #[inline]
     fn describe<'p>(
         &self,
@@ -138,7 +138,8 @@ impl ToGuestRing {
     ) -> Result<(), NoRoom> {
         let Buf { mut gpa, mut len } = buffer;
         while len > 0 {
-            let piece = self.memory.locate(gpa, len).map_err(outside)?;
+            let (piece, window) = self.memory.find(gpa, len).map_err(outside)?;
+            window.prefetch_write();
             if !receive.push(pool, piece.handle, piece.offset, piece.len) {
                 return Err(NoRoom::NotNow);
             }
@@ -163,8 +164,7 @@ impl ToGuest for ToGuestRing {
         for frame in frames.iter() {
             let noted = reservation.buffers().len();
             match self.receive(state, pool, frame, left, reservation) {
-                Ok(receive) => {
-                    frame.set_receive(Some(receive));
+                Ok(()) => {
                     reservation.next_frame();
                     left -= 1;
                     continue;
@@ -246,39 +246,6 @@ impl State {
     /// Whether the buffers noted are all that the ring can ever have.
     fn is_all_taken(&self, reservation: &Reservation) -> bool {
         reservation.buffers().len() == usize::from(self.ring.size())
-    }
-}
-
-/// Where the header of a frame goes: the first bytes of its buffers, however they are cut.
-#[derive(Default)]
-struct HeaderPlace {
-    parts: [(u64, u32); header::LEN],
-    count: usize,
-    bytes: u32,
-}
-
-impl HeaderPlace {
-    /// Takes what is still missing of the header's room off the front of `buffer`.
-    #[inline]
-    fn take(&mut self, buffer: &mut Buf) {
-        let part = buffer.len.min(header::LEN as u32 - self.bytes);
-        if part > 0 {
-            self.parts[self.count] = (buffer.gpa, part);
-            self.count += 1;
-            self.bytes += part;
-            buffer.gpa = buffer.gpa.wrapping_add(u64::from(part));
-            buffer.len -= part;
-        }
-    }
-
-    #[inline]
-    fn write(&self, memory: &GuestMemory, header: &[u8; header::LEN]) -> Result<(), NoRoom> {
-        let mut at = 0;
-        for &(gpa, len) in &self.parts[..self.count] {
-            let window = memory.window(gpa, len).map_err(outside)?;
-            at += window.write(&header[at..at + len as usize]);
-        }
-        Ok(())
     }
 }
 
