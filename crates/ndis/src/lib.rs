@@ -25,15 +25,16 @@
 //!   means, since which NDIS version it exists, and on which page of the Windows driver documentation to read more.
 //! * Layouts are those of NDIS 6.30. A structure whose size, alignment or offsets are not Windows' does not compile, on 64-bit
 //!   and on 32-bit targets. Values are in the host's byte order; Windows itself is little-endian throughout.
-//! * Plain data: nothing follows a pointer, resolves a handle, allocates or panics. No `unsafe`, no `std`, no
-//!   dependencies, Rust 1.63.
+//! * Plain data: the structures and their accessors follow no pointer and resolve no handle. Only [`view`] follows
+//!   pointers, from two `unsafe` constructors that say what the caller promises; behind them it is safe and bounded.
+//! * Nothing allocates, panics or computes with floats, so it all runs in a kernel. No `std`, no dependencies, Rust 1.63.
 //!
 //! A macro that C can assign through is two functions: `NET_BUFFER_SHARED_MEM_OFFSET` reads,
 //! `NET_BUFFER_SHARED_MEM_SET_OFFSET` writes. A word with two names (a C union) is a member and a method, see [`NET_BUFFER`].
 //!
 //! # Modules
 //!
-//! One for each family; everything is exported at the root.
+//! One for each family; everything but [`view`] is exported at the root.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -45,6 +46,7 @@
 //! | `slots`, `oob` | indices of the out-of-band slots, and what is in them |
 //! | `flags` | flags of lists, and of receive, return, send and send-complete calls |
 //! | `queue`, `filter`, `oid`, `status` | constants of the control requests |
+//! | [`view`] | walks along chains, copies, advance and retreat, owned queues: safe, checked |
 //!
 //! # Checking other compilers and targets
 //!
@@ -57,7 +59,8 @@
 //! /usr/bin/rustc --edition 2021 --crate-type rlib --crate-name ndis --target wasm32-unknown-unknown crates/ndis/src/lib.rs
 //! ```
 #![no_std]
-#![forbid(unsafe_code)]
+// Only `view` follows pointers, and only what its callers vouch for.
+#![deny(unsafe_code, unsafe_op_in_unsafe_fn, clippy::float_arithmetic)]
 // Windows' own spelling is the point of this crate.
 #![allow(non_camel_case_types, non_snake_case, non_upper_case_globals)]
 
@@ -80,6 +83,7 @@ mod scatter_gather;
 mod shared_memory;
 mod slots;
 mod status;
+pub mod view;
 
 pub use basic::*;
 pub use filter::*;
