@@ -18,7 +18,8 @@ use std::ptr::{self, NonNull};
 
 use ndis::{
     Ieee8021QNetBufferListInfo, MDL, NDIS_STATUS_SUCCESS, NET_BUFFER_LIST,
-    NET_BUFFER_SHARED_MEMORY, NetBufferListFilteringInfo, PVOID,
+    NET_BUFFER_SHARED_MEMORY, NetBufferListFilteringInfo, NetBufferListHashInfo,
+    NetBufferListHashValue, PVOID,
 };
 use shmem::{GuestMemory, OutOfMemory};
 
@@ -241,6 +242,8 @@ fn start_over(frame: NonNull<Frame>, len: u32) {
             .cast::<u8>()
             .add(CLEARED)
             .write_bytes(0, CLEARED_END - CLEARED);
+        (*frame).nbl.NetBufferListInfo[NetBufferListHashValue] = ptr::null_mut();
+        (*frame).nbl.NetBufferListInfo[NetBufferListHashInfo] = ptr::null_mut();
         (*frame).nbl.NetBufferListInfo[NetBufferListFilteringInfo] = ptr::null_mut();
     }
 }

@@ -8,7 +8,7 @@
 //!       1   nothing that changes
 //!       2   MiniportReserved, Scratch, SourceHandle, NblFlags, Status
 //!       3   slots 0 to 7: checksum, large send, 802.1Q tag
-//!       4   slot 14: queue id
+//!       4   slots 8 and 9: flow hash; slot 14: queue id
 //!       5   nothing that changes
 //!       6   segment (all of it) | NET_BUFFER.Next, CurrentMdl, DataLength
 //!     7-9   nothing that changes
@@ -85,6 +85,8 @@ mod tests {
             slot(ndis::TcpIpChecksumNetBufferListInfo),
             slot(ndis::TcpLargeSendNetBufferListInfo),
             slot(ndis::Ieee8021QNetBufferListInfo),
+            slot(ndis::NetBufferListHashValue),
+            slot(ndis::NetBufferListHashInfo),
             slot(ndis::NetBufferListFilteringInfo),
             offset_of!(Frame, segment.NextSharedMemorySegment),
             offset_of!(Frame, nb.stDataLength),

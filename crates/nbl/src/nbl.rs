@@ -20,12 +20,12 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use ndis::{
-    Ieee8021QNetBufferListInfo, NDIS_NET_BUFFER_LIST_8021Q_INFO,
+    Ieee8021QNetBufferListInfo, NDIS_HASH_TYPE_MASK, NDIS_NET_BUFFER_LIST_8021Q_INFO,
     NDIS_NET_BUFFER_LIST_FILTERING_INFO, NDIS_NET_BUFFER_LIST_INFO, NDIS_STATUS,
     NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO, NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO,
-    NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO, NET_BUFFER_LIST,
-    NetBufferListFilteringInfo, PVOID, TcpIpChecksumNetBufferListInfo,
-    TcpLargeSendNetBufferListInfo, UdpSegmentationOffloadInfo,
+    NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO, NET_BUFFER_LIST, NdisHashFunctionToeplitz,
+    NetBufferListFilteringInfo, NetBufferListHashInfo, NetBufferListHashValue, PVOID,
+    TcpIpChecksumNetBufferListInfo, TcpLargeSendNetBufferListInfo, UdpSegmentationOffloadInfo,
 };
 
 use crate::frame::Frame;
@@ -191,6 +191,23 @@ impl<'p> Nbl<'p> {
     #[inline]
     pub fn set_udp_segmentation(self, work: NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO) {
         self.set_slot(UdpSegmentationOffloadInfo, work.to_slot());
+    }
+
+    /// The Toeplitz hash of the frame's flow and what was hashed, one of `NDIS_HASH_*`; `None` until it is set (slots 8 and 9).
+    #[inline]
+    pub fn hash(self) -> Option<(u32, u32)> {
+        let info = self.slot(NetBufferListHashInfo).addr() as u32;
+        let value = self.slot(NetBufferListHashValue).addr() as u32;
+        (info != 0).then_some((value, info & NDIS_HASH_TYPE_MASK))
+    }
+
+    /// Sets the Toeplitz hash of the frame's flow and what was hashed.
+    #[inline]
+    pub fn set_hash(self, value: u32, kind: u32) {
+        let info = kind & NDIS_HASH_TYPE_MASK | NdisHashFunctionToeplitz;
+        let word = |word: u32| ptr::without_provenance_mut(word as usize);
+        self.set_slot(NetBufferListHashValue, word(value));
+        self.set_slot(NetBufferListHashInfo, word(info));
     }
 
     /// How the sending port calls the buffers that the frame lies in; 0 until it says.

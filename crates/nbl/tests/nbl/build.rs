@@ -236,6 +236,7 @@ fn a_frame_knows_nothing_of_the_one_that_had_its_place() {
     queue.push(nbl);
     queue.push(build(&guest, &pool, &pattern(60)));
     nbl.set_queue_id(7);
+    nbl.set_hash(0x8000_0001, ndis::NDIS_HASH_UDP_IPV4);
     nbl.set_token(8);
     nbl.set_source_port(9);
     nbl.set_status(ndis::NDIS_STATUS_FAILURE);
@@ -255,6 +256,12 @@ fn a_frame_knows_nothing_of_the_one_that_had_its_place() {
         (10, 11, 12)
     );
     assert_eq!(nbl.status(), ndis::NDIS_STATUS_FAILURE);
+    assert_eq!(nbl.hash(), Some((0x8000_0001, ndis::NDIS_HASH_UDP_IPV4)));
+    let raw = Raw::of(nbl);
+    assert_eq!(
+        ndis::NET_BUFFER_LIST_GET_HASH_FUNCTION(&raw.nbl),
+        ndis::NdisHashFunctionToeplitz
+    );
 
     pool.reset();
     let nbl = build(&guest, &pool, &pattern(60));
@@ -271,7 +278,7 @@ fn a_frame_knows_nothing_of_the_one_that_had_its_place() {
         (0, 0, 0)
     );
     assert_eq!(nbl.status(), ndis::NDIS_STATUS_SUCCESS);
-    assert!(nbl.receive().is_none());
+    assert!(nbl.receive().is_none() && nbl.hash().is_none());
     let raw = Raw::of(nbl);
     assert!(raw.nbl.NetBufferListInfo.iter().all(|slot| slot.is_null()));
     assert_eq!((raw.nbl.NblFlags, raw.nbl.Flags), (0, 0));
