@@ -90,6 +90,7 @@ fn a_worker_in_traffic_allocates_nothing() {
     switch
         .start_from_guest(
             observer,
+            0,
             Box::new(Observer {
                 allocations: allocations.clone(),
             }),

@@ -11,13 +11,14 @@ use nbl::Pool;
 use shmem::{Handle, Mapping};
 use vmq::{Filter, NdisStatus, Tick};
 
-use crate::doorbell::{Doorbell, Token};
+use crate::balance::{self, Alarm};
+use crate::doorbell::Doorbell;
 use crate::learning::{self, Learner, Sighting};
 use crate::mailbox::{Command, Mailbox};
 use crate::port::{FaultSink, FromGuest, PortId, ToGuest};
 use crate::reservation::Reservation;
 use crate::ring::Ring;
-use crate::state::State;
+use crate::state::{Sender, State};
 use crate::status::{Status, WorkerStatus};
 use crate::turn::Bench;
 use crate::worker::{Worker, WorkerCounters};
@@ -107,6 +108,7 @@ pub struct Switch {
     state: Arc<Mutex<State>>,
     workers: Arc<[Handset]>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    alarm: Arc<Alarm>,
     start: Instant,
 }
 
@@ -115,6 +117,29 @@ pub(crate) struct Handset {
     pub(crate) mailbox: Arc<Mailbox>,
     cpu: Option<usize>,
     counters: Arc<WorkerCounters>,
+}
+
+impl Handset {
+    /// How long the worker has worked.
+    pub(crate) fn busy(&self) -> Duration {
+        let [.., busy_ns] = self.counters.read();
+        Duration::from_nanos(busy_ns)
+    }
+
+    /// Gives the worker a ring; back when it has it, or with the ring and the reason why not.
+    pub(crate) fn attach(&self, ring: Box<Ring>) -> Result<(), (Box<Ring>, io::Error)> {
+        let (done, is_done) = channel();
+        self.mailbox.post(Command::Attach(ring, done));
+        // A worker that has ended attaches nothing; there is nobody left to switch for.
+        is_done.recv().unwrap_or(Ok(()))
+    }
+
+    /// Takes a ring back. Back when the worker has let go of it; `None` if it has none of that name.
+    pub(crate) fn detach(&self, port: PortId, pair: usize) -> Option<Box<Ring>> {
+        let (reply, ring) = channel();
+        self.mailbox.post(Command::Detach(port, pair, reply));
+        ring.recv().ok().flatten()
+    }
 }
 
 impl Switch {
@@ -154,6 +179,7 @@ impl Switch {
         }
         drop(to_control);
         let snapshot = state.publish(&[]);
+        let alarm = Arc::new(Alarm::default());
         let mut workers = Vec::new();
         let mut threads = Vec::new();
         for (worker, (bench, set_up)) in benches.into_iter().enumerate() {
@@ -165,6 +191,7 @@ impl Switch {
                 mailbox.clone(),
                 set_up.doorbell,
                 counters.clone(),
+                alarm.clone(),
             );
             workers.push(Handset {
                 mailbox,
@@ -187,25 +214,33 @@ impl Switch {
         let workers: Arc<[Handset]> = workers.into();
         let learner = {
             let (state, workers) = (state.clone(), workers.clone());
-            std::thread::Builder::new()
-                .name("learning".into())
-                .spawn(move || learn(&state, &workers, &sightings, start))
+            spawn("learning", move || {
+                learn(&state, &workers, &sightings, start)
+            })
         };
-        match learner {
-            Ok(thread) => threads.push(thread),
-            Err(source) => {
-                stop(&workers, threads);
-                return Err(StartError::Thread {
-                    worker: 0,
-                    cpu: None,
-                    source,
-                });
+        let balancer = {
+            let (state, workers, alarm) = (state.clone(), workers.clone(), alarm.clone());
+            spawn("balance", move || balance::run(&state, &workers, &alarm))
+        };
+        for helper in [learner, balancer] {
+            match helper {
+                Ok(thread) => threads.push(thread),
+                Err(source) => {
+                    alarm.end();
+                    stop(&workers, threads);
+                    return Err(StartError::Thread {
+                        worker: 0,
+                        cpu: None,
+                        source,
+                    });
+                }
             }
         }
         Ok(Arc::new(Self {
             state,
             workers,
             threads: Mutex::new(threads),
+            alarm,
             start,
         }))
     }
@@ -214,6 +249,7 @@ impl Switch {
     pub fn stop(&self) {
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        self.alarm.end();
         stop(&self.workers, threads);
     }
 
@@ -251,48 +287,61 @@ impl Switch {
         state.publish_and_wait(&self.workers);
     }
 
-    /// Starts a port's sending half on the worker with the fewest rings.
+    /// Starts the sending half of a port's queue pair on the worker with the fewest rings.
     ///
     /// # Errors
     /// The operating system's, when the kick cannot be waited for.
-    pub fn start_from_guest(&self, port: PortId, ring: Box<dyn FromGuest>) -> io::Result<()> {
+    pub fn start_from_guest(
+        &self,
+        port: PortId,
+        pair: usize,
+        ring: Box<dyn FromGuest>,
+    ) -> io::Result<()> {
         let mut state = self.state();
         let worker = state.worker_with_fewest_rings();
         state.publish(&self.workers);
-        let (done, is_done) = channel();
-        let ring = Ring::new(port, ring);
+        let ring = Box::new(Ring::new(port, pair, ring));
+        let load = ring.load.clone();
         self.workers[worker]
-            .mailbox
-            .post(Command::Attach(Token(port.0.into()), ring, done));
-        // A worker that has ended attaches nothing; there is nobody left to switch for.
-        is_done.recv().unwrap_or(Ok(()))?;
-        state.set_worker(port, Some(worker));
+            .attach(ring)
+            .map_err(|(_, error)| error)?;
+        if let Some(place) = state.sender(port, pair) {
+            *place = Some(Sender { worker, load });
+        }
         Ok(())
     }
 
-    /// Stops a port's sending half. Back when its worker has let go of it.
-    pub fn stop_from_guest(&self, port: PortId) -> Option<Box<dyn FromGuest>> {
+    /// Stops the sending half of a port's queue pair. Back when its worker has let go of it.
+    pub fn stop_from_guest(&self, port: PortId, pair: usize) -> Option<Box<dyn FromGuest>> {
         let mut state = self.state();
-        let worker = state.set_worker(port, None)?;
-        let (reply, ring) = channel();
-        self.workers[worker]
-            .mailbox
-            .post(Command::Detach(Token(port.0.into()), reply));
-        ring.recv().ok().flatten()
+        let sender = state.sender(port, pair)?.take()?;
+        let ring = self.workers[sender.worker].detach(port, pair)?;
+        Some(ring.from_guest)
     }
 
-    /// Starts a port's receiving half: its queue's allocation is complete (Q6).
-    pub fn start_to_guest(&self, port: PortId, ring: Arc<dyn ToGuest>) {
+    /// Moves the sending half of a port's queue pair to another worker while it runs. Its frames stay in
+    /// order, those that wait for buffers included: one worker has let go of the ring before the other
+    /// takes it.
+    ///
+    /// # Errors
+    /// The operating system's, when the kick cannot be waited for there; the ring stays where it was.
+    pub fn move_from_guest(&self, port: PortId, pair: usize, worker: usize) -> io::Result<()> {
+        balance::move_ring(&mut self.state(), &self.workers, port, pair, worker)
+    }
+
+    /// Starts the receiving half of a port's queue pair. The first completes its queue's allocation (Q6).
+    pub fn start_to_guest(&self, port: PortId, pair: usize, ring: Arc<dyn ToGuest>) {
         let mut state = self.state();
-        state.set_to_guest(port, Some(ring));
+        state.set_to_guest(port, pair, Some(ring));
         state.publish(&self.workers);
     }
 
-    /// Stops a port's receiving half. Back when the last copy into it is over (F3). Its queue stays as
-    /// it is (Q10): frames wait for it to start again, or are dropped.
-    pub fn stop_to_guest(&self, port: PortId) {
+    /// Stops the receiving half of a port's queue pair. Back when the last copy into it is over (F3). Its
+    /// queue stays as it is (Q10): frames go to the port's other pairs; without any they wait for one to
+    /// start again, or are dropped.
+    pub fn stop_to_guest(&self, port: PortId, pair: usize) {
         let mut state = self.state();
-        state.set_to_guest(port, None);
+        state.set_to_guest(port, pair, None);
         state.publish_and_wait(&self.workers);
     }
 
@@ -300,12 +349,13 @@ impl Switch {
     #[must_use]
     pub fn status(&self) -> Status {
         let state = self.state();
+        let rings = state.rings_by_worker();
         let workers = self.workers.iter().enumerate().map(|(at, worker)| {
             let [turns, empty_turns, sleeps, panics, busy_ns] = worker.counters.read();
             let totals = state.totals_of(at);
             WorkerStatus {
                 cpu: worker.cpu,
-                rings: state.rings_of(at),
+                rings: rings[at],
                 busy_ns,
                 frames: totals.from_guest_frames,
                 bytes_copied: totals.bytes_copied,
@@ -333,6 +383,12 @@ impl Drop for Switch {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Starts one of control's own threads.
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(run)
 }
 
 /// Starts a worker; back when it runs on its CPU.

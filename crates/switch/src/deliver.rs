@@ -1,17 +1,11 @@
 //! Delivery: reserve receive buffers, copy, publish. One chain a destination queue (SINGLE_QUEUE).
 
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
-
 use nbl::{NblQueue, Pool, Side};
 use shmem::BlockTable;
 use vmq::QueueId;
 
-use crate::port::{Entry, Gate, ToGuest};
+use crate::port::{Entry, ToGuest};
 use crate::{DropReason, Fault, Lane, Reservation};
-
-/// How long a frame waits for buffers of a receiver that has none.
-const HOLD: Duration = Duration::from_millis(50);
 
 /// What one worker needs to deliver one burst.
 pub(crate) struct Delivery<'a, 'p> {
@@ -24,7 +18,7 @@ pub(crate) struct Delivery<'a, 'p> {
 }
 
 impl<'p> Delivery<'_, 'p> {
-    /// Delivers to one receiver. Frames that are over (delivered or dropped) move from `frames` to
+    /// Delivers to one ring of a receiver. Frames that are over (delivered or dropped) move from `frames` to
     /// `done`; what is left in `frames` found no buffers.
     ///
     /// # Errors
@@ -33,6 +27,7 @@ impl<'p> Delivery<'_, 'p> {
     pub(crate) fn deliver(
         &mut self,
         receiver: &Entry,
+        ring: u8,
         frames: &mut NblQueue<'p>,
         done: &mut NblQueue<'p>,
     ) -> Result<(), Fault> {
@@ -45,12 +40,13 @@ impl<'p> Delivery<'_, 'p> {
                 return Ok(());
             }
             // A ring that is stopped while its frontend changes memory starts again in a moment.
-            let Some(to_guest) = receiver.to_guest.as_deref() else {
+            let Some(to) = receiver.receiver(ring) else {
                 return Ok(());
             };
-            match self.deliver_prefix(receiver.queue, to_guest, lane, frames, done) {
+            let place = (receiver.queue, ring);
+            match self.deliver_prefix(place, &*to.ring, lane, frames, done) {
                 Ok(0) => break,
-                Ok(_) => receiver.gate.buffers_came(),
+                Ok(_) => to.patience.buffers_came(),
                 Err(End::Receiver(fault)) => receiver.gate.fail(&fault),
                 Err(End::Sender(fault)) => {
                     self.sender
@@ -63,17 +59,41 @@ impl<'p> Delivery<'_, 'p> {
         Ok(())
     }
 
+    /// Delivers to a member of the flood group, to each ring what its table gives it, and leaves all frames
+    /// in `frames` as they were. What finds no buffers misses this member.
+    ///
+    /// # Errors
+    /// As [`Delivery::deliver`].
+    pub(crate) fn flood(&mut self, member: &Entry, frames: &mut NblQueue<'p>) -> Result<(), Fault> {
+        let mut over = NblQueue::new();
+        let mut result = Ok(());
+        while !frames.is_empty() && result.is_ok() {
+            let (ring, mut run) = member.next_run(frames);
+            result = self.deliver(member, ring, &mut run, &mut over);
+            if !run.is_empty() {
+                member
+                    .counters
+                    .lane(self.worker)
+                    .dropped(DropReason::NoBuffers, run.len() as u64);
+            }
+            over.append(&mut run);
+        }
+        over.append(frames);
+        *frames = over;
+        result
+    }
+
     /// One reservation: as many frames as find room at once. Returns how many those were.
     fn deliver_prefix(
         &mut self,
-        queue: QueueId,
+        place: (QueueId, u8),
         to_guest: &dyn ToGuest,
         lane: &Lane,
         frames: &mut NblQueue<'p>,
         done: &mut NblQueue<'p>,
     ) -> Result<u16, End> {
         self.pool.rewind_receive();
-        self.reservation.begin(queue);
+        self.reservation.begin(place);
         let reserved = to_guest.reserve(self.pool, frames, self.reservation);
         let granted = self.reservation.frames();
         let copied = match reserved {
@@ -149,34 +169,4 @@ impl<'p> Delivery<'_, 'p> {
 enum End {
     Sender(Fault),
     Receiver(Fault),
-}
-
-impl Gate {
-    /// Whether a frame that found no buffers may wait for them. A receiver that has taken nothing for
-    /// [`HOLD`] is not waited for until it takes a frame again: a slow receiver costs its senders one
-    /// hold, not one a burst.
-    pub(crate) fn may_wait(&self, start: Instant) -> bool {
-        let now = start.elapsed().as_nanos() as u64 | 1;
-        match self.waiting_since_ns.load(Ordering::Relaxed) {
-            0 => {
-                self.waiting_since_ns.store(now, Ordering::Relaxed);
-                true
-            }
-            since => Duration::from_nanos(now.saturating_sub(since)) < HOLD,
-        }
-    }
-
-    /// Whether frames wait for this receiver, and may go on to.
-    pub(crate) fn is_waited_for(&self, start: Instant) -> bool {
-        let since = self.waiting_since_ns.load(Ordering::Relaxed);
-        let now = start.elapsed().as_nanos() as u64;
-        since != 0 && Duration::from_nanos(now.saturating_sub(since)) < HOLD
-    }
-
-    #[inline]
-    fn buffers_came(&self) {
-        if self.waiting_since_ns.load(Ordering::Relaxed) != 0 {
-            self.waiting_since_ns.store(0, Ordering::Relaxed);
-        }
-    }
 }

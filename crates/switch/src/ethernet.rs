@@ -7,6 +7,9 @@ pub(crate) const HEADER: usize = 14;
 
 const TPID_8021Q: u16 = 0x8100;
 
+/// The outer tag of a frame that has two (802.1ad).
+const TPID_8021AD: u16 = 0x88a8;
+
 /// What the switch needs of a frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -33,6 +36,20 @@ impl Header {
             source: Mac([s0, s1, s2, s3, s4, s5]),
             vlan: VlanId(vlan),
         })
+    }
+}
+
+/// The ether type behind all VLAN tags and what follows it; `None` if the lookahead ends before.
+#[inline]
+pub(crate) fn payload(lookahead: &[u8]) -> Option<(u16, &[u8])> {
+    let mut rest = lookahead.get(HEADER - 2..)?;
+    loop {
+        let (ether_type, behind) = rest.split_first_chunk()?;
+        let ether_type = u16::from_be_bytes(*ether_type);
+        if !matches!(ether_type, TPID_8021Q | TPID_8021AD) {
+            return Some((ether_type, behind));
+        }
+        rest = behind.get(2..)?;
     }
 }
 
@@ -65,6 +82,20 @@ mod tests {
     fn a_tag_that_is_cut_off_is_no_tag() {
         let header = Header::parse(&frame([0x81, 0], &[0x00])).unwrap();
         assert_eq!(header.vlan, VlanId(0));
+    }
+
+    #[test]
+    fn the_payload_is_behind_all_tags() {
+        let tags = [0x12, 0x34, 0x81, 0, 0, 5, 0x86, 0xdd, 0x60];
+        assert_eq!(
+            payload(&frame([0x88, 0xa8], &tags)),
+            Some((0x86dd, &[0x60][..]))
+        );
+        assert_eq!(payload(&frame([0x88, 0xa8], &tags[..7])), None);
+        assert_eq!(
+            payload(&frame([8, 0], &[0x45])),
+            Some((0x0800, &[0x45][..]))
+        );
     }
 
     #[test]

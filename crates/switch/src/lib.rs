@@ -19,6 +19,7 @@
 //! * Workers never take a lock of the control state.
 #![forbid(unsafe_code)]
 
+mod balance;
 mod control;
 mod counters;
 mod deliver;
@@ -29,10 +30,12 @@ mod learning;
 mod mailbox;
 mod meter;
 pub mod offload;
+mod patience;
 mod policy;
 mod port;
 mod reservation;
 mod ring;
+mod rss;
 mod snapshot;
 mod state;
 mod status;
@@ -45,10 +48,13 @@ pub use doorbell::{Doorbell, Token, Waker};
 pub use drop_reason::DropReason;
 pub use port::{Fault, FaultSink, FromGuest, PortId, Pull, ToGuest};
 pub use reservation::{Filled, Reservation};
-pub use status::{FilterStatus, PortStatus, QueueStatus, Status, WorkerStatus};
+pub use status::{FilterStatus, PairStatus, PortStatus, QueueStatus, Status, WorkerStatus};
 
 /// The largest frame a port may hand over, in bytes: 64 KiB of Ethernet payload and its header.
 pub const MAX_FRAME: u32 = 65_536 + 18;
+
+/// The most queue pairs a port has.
+pub const MAX_PAIRS: usize = 16;
 
 /// The most ports a switch has: queue ids are 16 bits wide in an NBL, and every turn's tables are
 /// sized at start.

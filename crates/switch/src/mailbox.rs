@@ -1,11 +1,12 @@
 //! What control tells a worker. Taken between turns, acknowledged when it is in force.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::doorbell::{Token, Waker};
-use crate::port::FromGuest;
+use crate::PortId;
+use crate::doorbell::Waker;
 use crate::ring::Ring;
 use crate::snapshot::Snapshot;
 
@@ -13,10 +14,10 @@ pub(crate) enum Command {
     /// Act on this from the next turn on. The acknowledgement says that the last copy made under the
     /// one before is over.
     Snapshot(Arc<Snapshot>, Sender<()>),
-    /// Take a from-guest ring.
-    Attach(Token, Ring, Sender<std::io::Result<()>>),
-    /// Give a from-guest ring back. `None` if there is none of that name.
-    Detach(Token, Sender<Option<Box<dyn FromGuest>>>),
+    /// Take a from-guest ring, or give it back with the reason.
+    Attach(Box<Ring>, Sender<Result<(), (Box<Ring>, io::Error)>>),
+    /// Give the from-guest ring of a port's pair back, with the frames it holds. `None` if there is none.
+    Detach(PortId, usize, Sender<Option<Box<Ring>>>),
     /// End.
     Stop,
 }

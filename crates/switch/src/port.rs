@@ -4,11 +4,13 @@ use std::any::Any;
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use nbl::{NblQueue, Pool};
+use nbl::{Nbl, NblQueue, Pool};
 use vmq::QueueId;
 
+use crate::patience::Patience;
+use crate::rss::{self, IndirectionTable};
 use crate::{Counters, Lane, Reservation};
 
 /// A port's place in the switch.
@@ -111,17 +113,86 @@ pub type FaultSink = Box<dyn Fn(&Fault) + Send + Sync>;
 /// A connected port, as every worker's snapshot holds it.
 pub(crate) struct Entry {
     pub(crate) queue: QueueId,
-    pub(crate) to_guest: Option<Arc<dyn ToGuest>>,
+    /// Its running to-guest rings. There is none while the frontend changes memory.
+    pub(crate) receivers: Box<[Arc<Receiver>]>,
+    /// Which of them takes which flow.
+    table: IndirectionTable,
     pub(crate) counters: Arc<Counters>,
     pub(crate) gate: Arc<Gate>,
+}
+
+impl Entry {
+    pub(crate) fn new(
+        queue: QueueId,
+        receivers: Box<[Arc<Receiver>]>,
+        counters: Arc<Counters>,
+        gate: Arc<Gate>,
+    ) -> Self {
+        Self {
+            queue,
+            table: IndirectionTable::even(receivers.len()),
+            receivers,
+            counters,
+            gate,
+        }
+    }
+
+    /// Which of the port's rings a frame goes to. A port of one ring costs its senders no hash.
+    #[inline]
+    pub(crate) fn pick(&self, frame: Nbl<'_>) -> u8 {
+        if self.receivers.len() < 2 {
+            return 0;
+        }
+        rss::of(frame).map_or(0, |hash| self.table.queue(hash))
+    }
+
+    /// The frames at the front that go to the same ring, and which that is.
+    pub(crate) fn next_run<'p>(&self, frames: &mut NblQueue<'p>) -> (u8, NblQueue<'p>) {
+        if self.receivers.len() < 2 {
+            return (0, std::mem::take(frames));
+        }
+        let mut run = NblQueue::new();
+        let ring = frames.front().map_or(0, |first| self.pick(first));
+        while let Some(frame) = frames.front().filter(|next| self.pick(*next) == ring) {
+            frames.pop_front();
+            run.push(frame);
+        }
+        (ring, run)
+    }
+
+    /// The ring that [`Entry::pick`] named; `None` while no ring runs.
+    #[inline]
+    pub(crate) fn receiver(&self, ring: u8) -> Option<&Receiver> {
+        self.receivers.get(usize::from(ring)).map(|ring| &**ring)
+    }
+
+    /// The patience with one of its rings, or with a port of which no ring runs.
+    pub(crate) fn patience(&self, ring: u8) -> &Patience {
+        self.receiver(ring)
+            .map_or(&self.gate.patience, |receiver| &receiver.patience)
+    }
+}
+
+/// A running to-guest ring, with what outlives the snapshots that hold it.
+pub(crate) struct Receiver {
+    pub(crate) ring: Arc<dyn ToGuest>,
+    pub(crate) patience: Patience,
+}
+
+impl Receiver {
+    pub(crate) fn new(ring: Arc<dyn ToGuest>) -> Self {
+        Self {
+            ring,
+            patience: Patience::default(),
+        }
+    }
 }
 
 /// What outlives the snapshots of one connection: whether it failed, whether frames wait for it.
 pub(crate) struct Gate {
     failed: AtomicBool,
-    /// When a frame first found no buffers here, in nanoseconds since the switch started; 0 since the
-    /// last frame that did.
-    pub(crate) waiting_since_ns: AtomicU64,
+    /// With the port while none of its rings runs.
+    patience: Patience,
     sink: FaultSink,
 }
 
@@ -129,7 +200,7 @@ impl Gate {
     pub(crate) fn new(sink: FaultSink) -> Self {
         Self {
             failed: AtomicBool::new(false),
-            waiting_since_ns: AtomicU64::new(0),
+            patience: Patience::default(),
             sink,
         }
     }

@@ -25,8 +25,8 @@ pub struct Reservation {
     misfits: u16,
     ticket: u64,
     ran_out_at: u16,
-    /// The queue whose buffers are reserved and not yet published.
-    open: Option<QueueId>,
+    /// The queue and the ring whose buffers are reserved and not yet published.
+    open: Option<(QueueId, u8)>,
 }
 
 impl Reservation {
@@ -41,10 +41,10 @@ impl Reservation {
         }
     }
 
-    /// Starts a reservation of `queue`'s buffers.
-    pub(crate) fn begin(&mut self, queue: QueueId) {
+    /// Starts a reservation of the buffers of one ring of a queue.
+    pub(crate) fn begin(&mut self, place: (QueueId, u8)) {
         self.clear();
-        self.open = Some(queue);
+        self.open = Some(place);
     }
 
     /// Ends the reservation: its buffers are published, or there are none.
@@ -52,12 +52,12 @@ impl Reservation {
         self.open = None;
     }
 
-    /// The queue whose buffers were reserved when a panic cut the turn short. They are emptied, for
+    /// The queue and the ring whose buffers were reserved when a panic cut the turn short. They are emptied, for
     /// nobody knows what is in them.
-    pub(crate) fn abandon(&mut self) -> Option<QueueId> {
-        let queue = self.open.take()?;
+    pub(crate) fn abandon(&mut self) -> Option<(QueueId, u8)> {
+        let place = self.open.take()?;
         self.void_all();
-        (!self.buffers.is_empty()).then_some(queue)
+        (!self.buffers.is_empty()).then_some(place)
     }
 
     fn clear(&mut self) {

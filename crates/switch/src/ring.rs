@@ -1,12 +1,13 @@
 //! A from-guest ring in its worker's hands.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use vmq::QueueId;
 
 use crate::PortId;
-use crate::port::{FromGuest, ToGuest};
+use crate::port::{FromGuest, Receiver};
 use crate::snapshot::Snapshot;
 
 /// How long a ring is polled after its last frame before the guest is asked to kick.
@@ -17,6 +18,9 @@ const LOOKS_A_CLOCK: u32 = 32;
 
 pub(crate) struct Ring {
     pub(crate) port: PortId,
+    /// Which of the port's queue pairs it belongs to.
+    pub(crate) pair: usize,
+    pub(crate) load: Arc<Load>,
     pub(crate) from_guest: Box<dyn FromGuest>,
     pub(crate) pace: Pace,
     /// Frames that wait for a receiver's buffers.
@@ -25,10 +29,29 @@ pub(crate) struct Ring {
     pub(crate) wait: Option<Wait>,
 }
 
-/// What frames wait for: that this queue's guest posts more buffers than it had.
+/// How much work a ring was so far. Its worker counts, control reads.
+#[derive(Debug, Default)]
+pub(crate) struct Load(AtomicU64);
+
+impl Load {
+    /// A kilobyte to copy takes about as long as a frame to switch.
+    #[inline]
+    pub(crate) fn add(&self, frames: usize, bytes: u64) {
+        let work = frames as u64 + bytes / 1024;
+        self.0
+            .store(self.0.load(Relaxed).wrapping_add(work), Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What frames wait for: that a guest posts more buffers in one of its rings than it had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     pub(crate) queue: QueueId,
+    pub(crate) ring: u8,
     pub(crate) posted: u16,
 }
 
@@ -38,17 +61,19 @@ impl Wait {
         let Some(receiver) = snapshot.queue(self.queue) else {
             return false;
         };
-        let has_no_more = |to_guest: &Arc<dyn ToGuest>| to_guest.posted() == self.posted;
+        let has_no_more = |to: &Receiver| to.ring.posted() == self.posted;
         receiver.gate.is_open()
-            && receiver.to_guest.as_ref().is_none_or(has_no_more)
-            && receiver.gate.is_waited_for(start)
+            && receiver.receiver(self.ring).is_none_or(has_no_more)
+            && receiver.patience(self.ring).is_tried(start)
     }
 }
 
 impl Ring {
-    pub(crate) fn new(port: PortId, from_guest: Box<dyn FromGuest>) -> Self {
+    pub(crate) fn new(port: PortId, pair: usize, from_guest: Box<dyn FromGuest>) -> Self {
         Self {
             port,
+            pair,
+            load: Arc::default(),
             from_guest,
             pace: Pace::default(),
             held: 0,

@@ -44,7 +44,7 @@ impl Snapshot {
             .members()
             .iter()
             .filter_map(|queue| queues.get(usize::from(queue.0))?.clone())
-            .filter(|entry| entry.to_guest.is_some())
+            .filter(|entry| !entry.receivers.is_empty())
             .collect();
         Self {
             blocks,

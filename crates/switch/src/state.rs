@@ -1,7 +1,7 @@
 //! What control knows: the engine, the blocks, the ports; and how it becomes a snapshot.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{self, channel};
 use std::time::Duration;
 
 use shmem::BlockRegistry;
@@ -12,10 +12,11 @@ use vmq::{
 use crate::control::{Handset, PortError, PortSpec};
 use crate::learning::Sighting;
 use crate::mailbox::Command;
-use crate::port::{Entry, FaultSink, Gate, PortId, ToGuest};
+use crate::port::{Entry, FaultSink, Gate, PortId, Receiver, ToGuest};
+use crate::ring::Load;
 use crate::snapshot::Snapshot;
-use crate::status::{FilterStatus, PortStatus, QueueStatus};
-use crate::{Counters, MAX_PORTS, Totals};
+use crate::status::{FilterStatus, PairStatus, PortStatus, QueueStatus};
+use crate::{Counters, MAX_PAIRS, MAX_PORTS, Totals};
 
 /// Addresses the switch may learn behind one port.
 const LEARNED_PER_QUEUE: u32 = 4096;
@@ -47,10 +48,22 @@ struct Port {
 /// One connection of a port.
 struct Link {
     gate: Arc<Gate>,
-    to_guest: Option<Arc<dyn ToGuest>>,
-    /// The worker that owns the from-guest ring.
-    worker: Option<usize>,
+    pairs: [Pair; MAX_PAIRS],
     entry: Arc<Entry>,
+}
+
+/// The running rings of one queue pair.
+#[derive(Default)]
+struct Pair {
+    to_guest: Option<Arc<Receiver>>,
+    from_guest: Option<Sender>,
+}
+
+/// A running from-guest ring, as control sees it.
+pub(crate) struct Sender {
+    /// The worker that owns it.
+    pub(crate) worker: usize,
+    pub(crate) load: Arc<Load>,
 }
 
 impl State {
@@ -97,12 +110,16 @@ impl State {
             return;
         };
         let gate = Arc::new(Gate::new(sink));
-        let entry = entry(port.queue, None, &port.counters, &gate);
+        let entry = Entry::new(
+            port.queue,
+            Box::default(),
+            port.counters.clone(),
+            gate.clone(),
+        );
         port.link = Some(Link {
             gate,
-            to_guest: None,
-            worker: None,
-            entry,
+            pairs: Default::default(),
+            entry: Arc::new(entry),
         });
     }
 
@@ -138,35 +155,64 @@ impl State {
         }
     }
 
-    pub(crate) fn set_to_guest(&mut self, port: PortId, ring: Option<Arc<dyn ToGuest>>) {
+    pub(crate) fn set_to_guest(
+        &mut self,
+        port: PortId,
+        pair: usize,
+        ring: Option<Arc<dyn ToGuest>>,
+    ) {
         let Some(port) = self.ports.get_mut(usize::from(port.0)) else {
             return;
         };
         let Some(link) = &mut port.link else { return };
-        link.entry = entry(port.queue, ring.clone(), &port.counters, &link.gate);
-        link.to_guest = ring;
-        if link.to_guest.is_some() {
+        let Some(place) = link.pairs.get_mut(pair) else {
+            return;
+        };
+        let starts = ring.is_some();
+        place.to_guest = ring.map(|ring| Arc::new(Receiver::new(ring)));
+        let running = link.pairs.iter().filter_map(|pair| pair.to_guest.clone());
+        link.entry = Arc::new(Entry::new(
+            port.queue,
+            running.collect(),
+            port.counters.clone(),
+            link.gate.clone(),
+        ));
+        if starts {
             // Complete already when a ring starts again in the same connection: INVALID_PARAMETER then.
             self.engine.allocation_complete(&[port.queue]);
         }
     }
 
-    /// Notes which worker owns a port's from-guest ring; answers which did before.
-    pub(crate) fn set_worker(&mut self, port: PortId, worker: Option<usize>) -> Option<usize> {
+    /// A port's running from-guest ring, or the place for one.
+    pub(crate) fn sender(&mut self, port: PortId, pair: usize) -> Option<&mut Option<Sender>> {
         let link = self.ports.get_mut(usize::from(port.0))?.link.as_mut()?;
-        std::mem::replace(&mut link.worker, worker)
+        Some(&mut link.pairs.get_mut(pair)?.from_guest)
     }
 
-    pub(crate) fn rings_of(&self, worker: usize) -> usize {
-        self.links()
-            .filter(|link| link.worker == Some(worker))
-            .count()
+    /// All running from-guest rings.
+    pub(crate) fn senders(&self) -> impl Iterator<Item = (PortId, usize, &Sender)> {
+        let links = self.ports.iter().zip(0..).filter_map(|(port, id)| {
+            let link = port.link.as_ref()?;
+            Some((PortId(id), link))
+        });
+        links.flat_map(|(id, link)| {
+            let pairs = link.pairs.iter().enumerate();
+            pairs.filter_map(move |(pair, rings)| Some((id, pair, rings.from_guest.as_ref()?)))
+        })
+    }
+
+    /// How many from-guest rings each worker owns.
+    pub(crate) fn rings_by_worker(&self) -> Vec<usize> {
+        let mut rings = vec![0; self.workers];
+        for (_, _, sender) in self.senders() {
+            rings[sender.worker] += 1;
+        }
+        rings
     }
 
     pub(crate) fn worker_with_fewest_rings(&self) -> usize {
-        (0..self.workers)
-            .min_by_key(|&worker| self.rings_of(worker))
-            .unwrap_or(0)
+        let rings = self.rings_by_worker();
+        (0..rings.len()).min_by_key(|&at| rings[at]).unwrap_or(0)
     }
 
     /// Learns what the workers saw; true if the table changed.
@@ -209,7 +255,7 @@ impl State {
             .retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 
-    fn send_snapshot(&mut self, workers: &[Handset], done: &Sender<()>) -> Arc<Snapshot> {
+    fn send_snapshot(&mut self, workers: &[Handset], done: &mpsc::Sender<()>) -> Arc<Snapshot> {
         let ports = self
             .ports
             .iter()
@@ -268,10 +314,18 @@ impl State {
             name: port.spec.name.clone(),
             is_connected: link.is_some(),
             is_up: link.is_some_and(|link| {
-                link.to_guest.is_some() && link.worker.is_some() && link.gate.is_open()
+                let both_run = |pair: &Pair| pair.to_guest.is_some() && pair.from_guest.is_some();
+                link.gate.is_open() && link.pairs.iter().any(both_run)
             }),
             last_fault: port.last_fault.clone(),
-            worker: link.and_then(|link| link.worker),
+            pairs: link.map_or_else(Vec::new, |link| {
+                let pairs = link.pairs.iter().map(|pair| PairStatus {
+                    worker: pair.from_guest.as_ref().map(|sender| sender.worker),
+                    receives: pair.to_guest.is_some(),
+                });
+                let last = link.pairs.iter().rposition(Pair::is_in_use);
+                pairs.take(last.map_or(0, |last| last + 1)).collect()
+            }),
             queue: QueueStatus {
                 id: port.queue.0,
                 state,
@@ -280,24 +334,12 @@ impl State {
             totals: port.counters.totals(),
         }
     }
-
-    fn links(&self) -> impl Iterator<Item = &Link> {
-        self.ports.iter().filter_map(|port| port.link.as_ref())
-    }
 }
 
-fn entry(
-    queue: QueueId,
-    to_guest: Option<Arc<dyn ToGuest>>,
-    counters: &Arc<Counters>,
-    gate: &Arc<Gate>,
-) -> Arc<Entry> {
-    Arc::new(Entry {
-        queue,
-        to_guest,
-        counters: counters.clone(),
-        gate: gate.clone(),
-    })
+impl Pair {
+    fn is_in_use(&self) -> bool {
+        self.to_guest.is_some() || self.from_guest.is_some()
+    }
 }
 
 /// Allocates a port's queue and sets its configured filters, or neither.

@@ -20,16 +20,25 @@ pub struct PortStatus {
     pub name: String,
     /// A frontend is connected.
     pub is_connected: bool,
-    /// Both of its rings run.
+    /// Both rings of a queue pair run.
     pub is_up: bool,
     /// Why the last connection ended, if the switch ended it.
     pub last_fault: Option<String>,
-    /// The worker that turns over its from-guest ring.
-    pub worker: Option<usize>,
+    /// Its queue pairs, as far as rings run.
+    pub pairs: Vec<PairStatus>,
     /// Its receive queue.
     pub queue: QueueStatus,
     /// Its counters since it was configured.
     pub totals: Totals,
+}
+
+/// One queue pair of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PairStatus {
+    /// The worker that turns over its from-guest ring, if that runs.
+    pub worker: Option<usize>,
+    /// Its to-guest ring runs.
+    pub receives: bool,
 }
 
 /// One receive queue, as the engine reports it.

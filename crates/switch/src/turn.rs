@@ -32,6 +32,8 @@ pub(crate) struct Bench {
 pub(crate) struct Outcome {
     /// Frames that are over: delivered or dropped.
     pub(crate) done: usize,
+    /// Bytes of the frames that are over.
+    pub(crate) bytes: u64,
     /// Frames that wait for a receiver's buffers.
     pub(crate) held: usize,
 }
@@ -102,6 +104,7 @@ pub(crate) fn run(
     }
     Ok(Outcome {
         done: done.len(),
+        bytes,
         held: held.len(),
     })
 }
@@ -117,7 +120,9 @@ impl Waits {
     fn note(&mut self, wait: Wait) {
         *self = match self {
             Self::Nobody => Self::One(wait),
-            Self::One(first) if first.queue == wait.queue => Self::One(wait),
+            Self::One(first) if (first.queue, first.ring) == (wait.queue, wait.ring) => {
+                Self::One(wait)
+            }
             _ => Self::Several,
         };
     }
@@ -166,10 +171,15 @@ impl<'p> Burst<'_, 'p> {
                         self.flood(&mut flood)?;
                     }
                     frame.set_queue_id(queue.0);
-                    if let Err(frame) = unicast.push(u32::from(queue.0), frame) {
+                    let ring = self
+                        .snapshot
+                        .queue(queue)
+                        .map_or(0, |port| port.pick(frame));
+                    let place = u32::from(ring) << 16 | u32::from(queue.0);
+                    if let Err(frame) = unicast.push(place, frame) {
                         self.unicast(&mut unicast)?;
                         // An emptied classifier has room.
-                        let _ = unicast.push(u32::from(queue.0), frame);
+                        let _ = unicast.push(place, frame);
                     }
                 }
                 Verdict::Flood => {
@@ -191,25 +201,27 @@ impl<'p> Burst<'_, 'p> {
         Ok(())
     }
 
-    /// One chain a destination queue. What finds no buffers is held, or dropped if that receiver has
+    /// One chain a destination ring. What finds no buffers is held, or dropped if that receiver has
     /// not taken a frame for too long.
     fn unicast(&mut self, classes: &mut Classifier<'p>) -> Result<(), Fault> {
-        for (queue, mut chain) in classes.drain() {
-            let Some(receiver) = self.snapshot.queue(QueueId(queue as u16)) else {
+        for (place, mut chain) in classes.drain() {
+            let (queue, ring) = (QueueId(place as u16), (place >> 16) as u8);
+            let Some(receiver) = self.snapshot.queue(queue) else {
                 self.drop_all(&mut chain, DropReason::NoReceiver);
                 continue;
             };
             self.note_bytes(&chain);
             self.delivery
-                .deliver(receiver, &mut chain, &mut self.done)?;
+                .deliver(receiver, ring, &mut chain, &mut self.done)?;
             if chain.is_empty() {
                 continue;
             }
-            if receiver.gate.may_wait(self.start) {
+            if receiver.patience(ring).may_wait(self.start) {
                 self.bytes -= bytes_of(&chain);
                 let posted = self.delivery.reservation.posted_when_out();
                 self.waits.note(Wait {
-                    queue: QueueId(queue as u16),
+                    queue,
+                    ring,
                     posted,
                 });
                 self.held.append(&mut chain);
@@ -236,17 +248,7 @@ impl<'p> Burst<'_, 'p> {
             .filter(|member| member.queue != self.port.queue)
         {
             receivers += 1;
-            let mut delivered = NblQueue::new();
-            let result = self.delivery.deliver(member, chain, &mut delivered);
-            if !chain.is_empty() {
-                let missed = chain.len() as u64;
-                member
-                    .counters
-                    .lane(self.delivery.worker)
-                    .dropped(DropReason::NoBuffers, missed);
-            }
-            delivered.append(chain);
-            *chain = delivered;
+            let result = self.delivery.flood(member, chain);
             if result.is_err() {
                 self.done.append(chain);
                 return result;

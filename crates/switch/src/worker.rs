@@ -4,6 +4,7 @@
 //! and the ring leaves the poll. A worker without polled rings sleeps until it is kicked or told
 //! something, so an idle switch makes no wake-ups, and a turn does not cost more for rings that are quiet.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,19 +12,23 @@ use std::time::{Duration, Instant};
 
 use vmq::Tick;
 
+use crate::balance::{self, Alarm};
 use crate::doorbell::{Doorbell, Token};
 use crate::mailbox::{Command, Mailbox};
 use crate::meter::Meter;
 use crate::ring::Ring;
 use crate::snapshot::Snapshot;
 use crate::turn::{self, Bench, Outcome};
-use crate::{Fault, MAX_PORTS};
+use crate::{Fault, PortId};
 
 /// Turns between two looks at the bell while some rings are polled and others wait for a kick.
 const TURNS_A_BELL: u32 = 64;
 
 /// Turns between two looks at the clock, which ages learnt addresses by the second.
 const TURNS_A_TICK: u32 = 4096;
+
+/// How long a worker's load is watched before it is called busy or not.
+const SPAN: Duration = Duration::from_millis(100);
 
 /// How long to sleep between attempts while every polled ring waits for a receiver's buffers.
 const HOLD_NAP: Duration = Duration::from_micros(100);
@@ -58,12 +63,15 @@ pub(crate) struct Worker {
     mailbox: Arc<Mailbox>,
     doorbell: Box<dyn Doorbell>,
     counters: Arc<WorkerCounters>,
-    /// By token.
-    rings: Vec<Option<Ring>>,
+    /// By token, which is this worker's own name of a ring.
+    rings: Vec<Option<Box<Ring>>>,
     /// Tokens of the rings that are polled.
     polled: Vec<Token>,
     armed: usize,
     meter: Meter,
+    alarm: Arc<Alarm>,
+    /// When the span began over which the load is judged, and the work until then.
+    span: (Instant, Duration),
     turns_to_bell: u32,
     turns_to_tick: u32,
 }
@@ -75,17 +83,21 @@ impl Worker {
         mailbox: Arc<Mailbox>,
         doorbell: Box<dyn Doorbell>,
         counters: Arc<WorkerCounters>,
+        alarm: Arc<Alarm>,
     ) -> Self {
+        let now = Instant::now();
         Self {
             bench,
             snapshot,
             mailbox,
             doorbell,
             counters,
-            rings: std::iter::repeat_with(|| None).take(MAX_PORTS).collect(),
-            polled: Vec::with_capacity(MAX_PORTS),
+            rings: Vec::new(),
+            polled: Vec::new(),
             armed: 0,
-            meter: Meter::new(Instant::now()),
+            meter: Meter::new(now),
+            alarm,
+            span: (now, Duration::ZERO),
             turns_to_bell: TURNS_A_BELL,
             turns_to_tick: 1,
         }
@@ -145,13 +157,14 @@ impl Worker {
         if ring.is_stuck(snapshot, bench.start) {
             ring.pace.looked_in_vain();
             return Some(Outcome {
-                done: 0,
                 held: ring.held,
+                ..Outcome::default()
             });
         }
         match catch_unwind(AssertUnwindSafe(|| turn::run(bench, snapshot, port, ring))) {
             Ok(Ok(outcome)) => {
                 if outcome.done > 0 {
+                    ring.load.add(outcome.done, outcome.bytes);
                     ring.pace.worked();
                 } else if ring.pace.looked_in_vain() && outcome.held == 0 {
                     if !ring.from_guest.arm() {
@@ -238,8 +251,15 @@ impl Worker {
         self.turns_to_tick = TURNS_A_TICK;
         let now = Instant::now();
         self.meter.look(now);
-        let busy = self.meter.busy().as_nanos() as u64;
-        self.counters.busy_ns.store(busy, Relaxed);
+        let busy = self.meter.busy();
+        self.counters.busy_ns.store(busy.as_nanos() as u64, Relaxed);
+        let (since, busy_then) = self.span;
+        if now - since >= SPAN {
+            if (busy - busy_then).as_secs_f64() >= balance::BUSY * (now - since).as_secs_f64() {
+                self.alarm.raise();
+            }
+            self.span = (now, busy);
+        }
         self.bench.tick = Tick((now - self.bench.start).as_secs() as u32);
     }
 
@@ -253,14 +273,15 @@ impl Worker {
                         self.bench.learner.forget();
                     }
                     self.snapshot = snapshot;
+                    self.forget_waits();
                     // Control may have given up waiting; the snapshot is in force either way.
                     let _ = done.send(());
                 }
-                Command::Attach(token, ring, done) => {
-                    let _ = done.send(self.attach(token, ring));
+                Command::Attach(ring, done) => {
+                    let _ = done.send(self.attach(ring));
                 }
-                Command::Detach(token, reply) => {
-                    let _ = reply.send(self.detach(token));
+                Command::Detach(port, pair, reply) => {
+                    let _ = reply.send(self.detach(port, pair));
                 }
                 Command::Stop => return false,
             }
@@ -268,26 +289,51 @@ impl Worker {
         true
     }
 
-    fn attach(&mut self, token: Token, mut ring: Ring) -> std::io::Result<()> {
-        if let Some(kick) = ring.from_guest.kick() {
-            self.doorbell.watch(token, kick)?;
+    /// What a ring's frames wait for may have another name from now on.
+    fn forget_waits(&mut self) {
+        for token in &self.polled {
+            if let Some(ring) = &mut self.rings[token.0 as usize] {
+                ring.wait = None;
+            }
+        }
+    }
+
+    fn attach(&mut self, mut ring: Box<Ring>) -> Result<(), (Box<Ring>, io::Error)> {
+        let free = self.rings.iter().position(Option::is_none);
+        let at = free.unwrap_or(self.rings.len());
+        let token = Token(at as u32);
+        if let Some(kick) = ring.from_guest.kick()
+            && let Err(error) = self.doorbell.watch(token, kick)
+        {
+            return Err((ring, error));
         }
         ring.from_guest.disarm();
-        self.rings[token.0 as usize] = Some(ring);
+        if free.is_none() {
+            self.rings.push(None);
+            // So that a turn never allocates.
+            self.polled.reserve(self.rings.len() - self.polled.len());
+        }
+        self.rings[at] = Some(ring);
         self.polled.push(token);
         Ok(())
     }
 
-    fn detach(&mut self, token: Token) -> Option<Box<dyn crate::FromGuest>> {
-        let ring = self.rings.get_mut(token.0 as usize)?.take()?;
-        if ring.pace.is_armed {
+    /// Lets go of a ring as it is: what it holds and waits for goes with it.
+    fn detach(&mut self, port: PortId, pair: usize) -> Option<Box<Ring>> {
+        let is_it = |ring: &Ring| (ring.port, ring.pair) == (port, pair);
+        let at = self
+            .rings
+            .iter()
+            .position(|ring| ring.as_deref().is_some_and(is_it))?;
+        let mut ring = self.rings[at].take()?;
+        if std::mem::take(&mut ring.pace.is_armed) {
             self.armed -= 1;
         }
-        self.polled.retain(|&polled| polled != token);
+        self.polled.retain(|polled| polled.0 as usize != at);
         if let Some(kick) = ring.from_guest.kick() {
             self.doorbell.unwatch(kick);
         }
-        Some(ring.from_guest)
+        Some(ring)
     }
 }
 
@@ -295,17 +341,16 @@ impl Worker {
 /// before them.
 #[cold]
 fn publish_abandoned(bench: &mut Bench, snapshot: &Snapshot) {
-    let Some(receiver) = bench
-        .reservation
-        .abandon()
-        .and_then(|queue| snapshot.queue(queue))
-    else {
+    let Some((queue, ring)) = bench.reservation.abandon() else {
         return;
     };
-    let Some(to_guest) = &receiver.to_guest else {
+    let Some(receiver) = snapshot.queue(queue) else {
         return;
     };
-    let published = catch_unwind(AssertUnwindSafe(|| to_guest.publish(&bench.reservation)));
+    let Some(to) = receiver.receiver(ring) else {
+        return;
+    };
+    let published = catch_unwind(AssertUnwindSafe(|| to.ring.publish(&bench.reservation)));
     if !matches!(published, Ok(Ok(()))) {
         receiver.gate.fail(&Fault::new(
             "the switch failed on this port's buffers (internal error, please report it)",

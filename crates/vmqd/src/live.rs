@@ -134,7 +134,7 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
         is_connected,
         is_up,
         last_fault,
-        worker,
+        pairs,
         queue,
         totals,
     } = port;
@@ -150,7 +150,7 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
         is_connected,
         is_up,
         last_close: last_fault,
-        worker,
+        worker: pairs.first().and_then(|pair| pair.worker),
         queues: vec![QueueView {
             id: queue.id,
             state: queue.state,

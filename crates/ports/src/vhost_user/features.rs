@@ -4,6 +4,8 @@ use vhost::vhost_user::message::VhostUserProtocolFeatures;
 
 /// VIRTIO_NET_F_MRG_RXBUF (virtio 1.2 5.1.3): a frame may be spread over several receive buffers.
 pub(super) const MRG_RXBUF: u64 = 1 << 15;
+/// VIRTIO_NET_F_MQ (virtio 1.2 5.1.3): several queue pairs, as many as the frontend tells its guest.
+pub(super) const MQ: u64 = 1 << 22;
 /// VIRTIO_F_INDIRECT_DESC (virtio 1.2 6).
 pub(super) const INDIRECT_DESC: u64 = 1 << 28;
 /// VIRTIO_F_EVENT_IDX (virtio 1.2 6).
@@ -15,10 +17,11 @@ pub(super) const VERSION_1: u64 = 1 << 32;
 
 /// Everything offered.
 pub(super) const OFFERED: u64 =
-    MRG_RXBUF | INDIRECT_DESC | EVENT_IDX | PROTOCOL_FEATURES | VERSION_1;
+    MRG_RXBUF | MQ | INDIRECT_DESC | EVENT_IDX | PROTOCOL_FEATURES | VERSION_1;
 
 /// Protocol features offered.
 pub(super) const OFFERED_PROTOCOL: VhostUserProtocolFeatures = VhostUserProtocolFeatures::REPLY_ACK
+    .union(VhostUserProtocolFeatures::MQ)
     .union(VhostUserProtocolFeatures::CONFIGURE_MEM_SLOTS)
     .union(VhostUserProtocolFeatures::RESET_DEVICE);
 

@@ -7,9 +7,11 @@ use std::any::Any;
 use std::fs::File;
 use std::sync::Arc;
 
-use switch::{PortId, Switch, ToGuest};
+use shmem::GuestMemory;
+use switch::{MAX_PAIRS, PortId, Switch, ToGuest};
 use vhost::vhost_user::message::*;
 use vhost::vhost_user::{Error, GpuBackend, Result, VhostUserBackendReqHandlerMut};
+use virtq::Ring;
 
 use super::eventfd::{Kick, checked};
 use super::features::{MAX_REGIONS, MRG_RXBUF, OFFERED, OFFERED_PROTOCOL, VERSION_1};
@@ -18,10 +20,16 @@ use super::memory::{Memory, Place};
 use super::to_guest::ToGuestRing;
 use super::vring::{Addresses, Vring};
 
-/// The guest's receive queue, by the virtio-net numbering (virtio 1.2 5.1.2).
-const TO_GUEST: usize = 0;
-/// The guest's transmit queue.
-const FROM_GUEST: usize = 1;
+/// Virtqueues that carry frames: receive and transmit queue of each pair in turn (virtio 1.2 5.1.2).
+///
+/// This is also the answer to GET_QUEUE_NUM. The specification leaves open whether queues or pairs are
+/// counted: Cloud Hypervisor and crosvm count queues, and would have half of them if pairs were answered;
+/// QEMU counts pairs, but only compares with what it was told to have, and DPDK does not ask.
+const FRAME_QUEUES: usize = 2 * MAX_PAIRS;
+
+/// With the place of a control queue behind the last pair, for frontends that set every queue up that
+/// their device has. Nobody uses it: VIRTIO_NET_F_CTRL_VQ is the frontend's own to offer and to serve.
+const QUEUES: usize = FRAME_QUEUES + 1;
 
 /// The state of one connection.
 pub(super) struct Session {
@@ -29,8 +37,9 @@ pub(super) struct Session {
     port: PortId,
     features: u64,
     memory: Memory,
-    vrings: [Vring; 2],
-    to_guest: Option<Arc<ToGuestRing>>,
+    vrings: [Vring; QUEUES],
+    /// Running receive queues, by pair.
+    to_guest: [Option<Arc<ToGuestRing>>; MAX_PAIRS],
     had_memory: bool,
     refusal: Option<String>,
 }
@@ -42,8 +51,8 @@ impl Session {
             port,
             features: 0,
             memory: Memory::default(),
-            vrings: Default::default(),
-            to_guest: None,
+            vrings: std::array::from_fn(|_| Vring::default()),
+            to_guest: Default::default(),
             had_memory: false,
             refusal: None,
         }
@@ -88,7 +97,9 @@ impl Session {
         if at < self.vrings.len() {
             return Ok((at, &mut self.vrings[at]));
         }
-        Err(self.refuse(format!("virtqueue {index} does not exist: the port has 2")))
+        Err(self.refuse(format!(
+            "virtqueue {index} does not exist: the port has {FRAME_QUEUES}, in {MAX_PAIRS} pairs"
+        )))
     }
 
     /// Starts every ring that is ready and does not run.
@@ -96,56 +107,56 @@ impl Session {
         let Some(memory) = self.memory.guest().cloned() else {
             return Ok(());
         };
-        for at in [TO_GUEST, FROM_GUEST] {
-            let vring = &mut self.vrings[at];
-            if vring.is_running || !vring.is_ready(self.features) {
+        for at in 0..FRAME_QUEUES {
+            if self.vrings[at].is_running || !self.vrings[at].is_ready(self.features) {
                 continue;
             }
-            let ring = match vring.open(self.features, &memory) {
+            let (pair, is_receive) = (at / 2, is_receive(at));
+            let ring = match self.vrings[at].open(self.features, &memory) {
                 None => continue,
                 Some(Ok(ring)) => ring,
                 Some(Err(error)) => {
-                    let name = if at == TO_GUEST {
-                        "receive"
-                    } else {
-                        "transmit"
-                    };
+                    let name = if is_receive { "receive" } else { "transmit" };
                     return Err(self.refuse(format!("its {name} queue cannot be started: {error}")));
                 }
             };
-            if at == TO_GUEST {
-                let mergeable = self.features & MRG_RXBUF != 0;
-                let ring = Arc::new(ToGuestRing::new(
-                    ring,
-                    memory.clone(),
-                    vring.call.clone(),
-                    mergeable,
-                ));
-                self.to_guest = Some(ring.clone());
-                self.switch.start_to_guest(self.port, ring);
+            if is_receive {
+                self.start_to_guest(pair, ring, memory.clone());
             } else {
-                let has_posted = |ring: &Arc<ToGuestRing>| ring.posted() > 0;
-                let memory_is_blank =
-                    !self.to_guest.as_ref().is_some_and(has_posted) && self.memory.is_blank();
-                let Some(kick) = vring.kick.take() else {
-                    continue;
-                };
-                let ring = FromGuestRing::new(
-                    ring,
-                    memory.clone(),
-                    memory_is_blank,
-                    kick,
-                    vring.call.clone(),
-                );
-                if let Err(error) = self.switch.start_from_guest(self.port, Box::new(ring)) {
-                    return Err(
-                        self.refuse(format!("its kick eventfd cannot be waited for: {error}"))
-                    );
-                }
+                self.start_from_guest(pair, ring, memory.clone())?;
             }
             self.vrings[at].is_running = true;
         }
         Ok(())
+    }
+
+    fn start_to_guest(&mut self, pair: usize, ring: Ring, memory: Arc<GuestMemory>) {
+        let call = self.vrings[2 * pair].call.clone();
+        let mergeable = self.features & MRG_RXBUF != 0;
+        let ring = Arc::new(ToGuestRing::new(ring, memory, call, mergeable));
+        self.to_guest[pair] = Some(ring.clone());
+        self.switch.start_to_guest(self.port, pair, ring);
+    }
+
+    fn start_from_guest(
+        &mut self,
+        pair: usize,
+        ring: Ring,
+        memory: Arc<GuestMemory>,
+    ) -> Result<()> {
+        let has_posted = |ring: &Arc<ToGuestRing>| ring.posted() > 0;
+        let memory_is_blank =
+            !self.to_guest.iter().flatten().any(has_posted) && self.memory.is_blank();
+        let vring = &mut self.vrings[2 * pair + 1];
+        let Some(kick) = vring.kick.take() else {
+            return Ok(());
+        };
+        let ring = FromGuestRing::new(ring, memory, memory_is_blank, kick, vring.call.clone());
+        let started = self
+            .switch
+            .start_from_guest(self.port, pair, Box::new(ring));
+        started
+            .map_err(|error| self.refuse(format!("its kick eventfd cannot be waited for: {error}")))
     }
 
     /// Stops one ring and keeps where it stood. Back when no worker touches it any more.
@@ -154,12 +165,13 @@ impl Session {
         if !std::mem::take(&mut vring.is_running) {
             return;
         }
-        if at == TO_GUEST {
-            self.switch.stop_to_guest(self.port);
-            if let Some(ring) = self.to_guest.take() {
+        let pair = at / 2;
+        if is_receive(at) {
+            self.switch.stop_to_guest(self.port, pair);
+            if let Some(ring) = self.to_guest[pair].take() {
                 vring.next_avail = ring.next_avail();
             }
-        } else if let Some(ring) = self.switch.stop_from_guest(self.port) {
+        } else if let Some(ring) = self.switch.stop_from_guest(self.port, pair) {
             let ring: Box<dyn Any> = ring;
             if let Ok(ring) = ring.downcast::<FromGuestRing>() {
                 let (next_avail, kick) = ring.finish();
@@ -169,14 +181,19 @@ impl Session {
         }
     }
 
+    /// Stops every ring, the transmit queues first: what they hold is not worth waiting for.
     fn stop_all(&mut self) {
-        self.stop(FROM_GUEST);
-        self.stop(TO_GUEST);
+        for at in (1..FRAME_QUEUES)
+            .step_by(2)
+            .chain((0..FRAME_QUEUES).step_by(2))
+        {
+            self.stop(at);
+        }
     }
 
     fn reset(&mut self) {
         self.stop_all();
-        self.vrings = Default::default();
+        self.vrings = std::array::from_fn(|_| Vring::default());
     }
 
     fn with_memory(
@@ -217,8 +234,11 @@ impl VhostUserBackendReqHandlerMut for Session {
                 features & !OFFERED
             )));
         }
-        self.stop_all();
-        self.features = features;
+        // QEMU says it once more for each pair, while those before it run already.
+        if features != self.features {
+            self.stop_all();
+            self.features = features;
+        }
         self.start_ready()
     }
 
@@ -236,7 +256,7 @@ impl VhostUserBackendReqHandlerMut for Session {
     }
 
     fn get_queue_num(&mut self) -> Result<u64> {
-        Err(not_offered())
+        Ok(FRAME_QUEUES as u64)
     }
 
     fn set_mem_table(
@@ -424,6 +444,11 @@ impl VhostUserBackendReqHandlerMut for Session {
     fn set_log_base(&mut self, _log: &VhostUserLog, _file: File) -> Result<()> {
         Err(not_offered())
     }
+}
+
+/// Whether the virtqueue is the receive queue of its pair.
+fn is_receive(at: usize) -> bool {
+    at & 1 == 0
 }
 
 fn not_offered() -> Error {

@@ -55,7 +55,7 @@ fn a_panic_in_a_turn_closes_its_port_and_the_worker_lives() {
     );
     bench
         .switch
-        .start_from_guest(broken, Box::new(Broken))
+        .start_from_guest(broken, 0, Box::new(Broken))
         .unwrap();
     let reason = told.recv_timeout(PATIENCE).unwrap();
     assert!(reason.contains("internal error"), "{reason}");
