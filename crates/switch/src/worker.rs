@@ -24,8 +24,9 @@ use crate::{Fault, PortId};
 /// Turns between two looks at the bell while some rings are polled and others wait for a kick.
 const TURNS_A_BELL: u32 = 64;
 
-/// Turns between two looks at the clock, which ages learnt addresses by the second.
-const TURNS_A_TICK: u32 = 4096;
+/// Turns between two looks at the clock, which ages learnt addresses by the second and judges the load; some
+/// turns take long.
+const TURNS_A_TICK: u32 = 256;
 
 /// How long a worker's load is watched before it is called busy or not.
 const SPAN: Duration = Duration::from_millis(100);
@@ -140,7 +141,7 @@ impl Worker {
         } else {
             bump(&self.counters.empty_turns);
             if self.meter.looked_in_vain() {
-                self.meter.look(Instant::now());
+                self.look_at_clock();
             }
         }
         sum

@@ -13,7 +13,7 @@ use crate::bench::{Bench, Machine, PATIENCE};
 use crate::traffic::{A, B, BROADCAST, frame};
 
 /// Lets the switch learn where both guests are.
-fn introduce(bench: &Bench, a: &mut Machine, b: &mut Machine) {
+pub(crate) fn introduce(bench: &Bench, a: &mut Machine, b: &mut Machine) {
     a.send_all([&frame(BROADCAST, A, 0, 60)[..]]);
     b.receive(1);
     b.send_all([&frame(A, B, 0, 60)[..]]);

@@ -4,5 +4,7 @@ mod bench;
 mod hostile;
 mod lifecycle;
 mod model;
+mod moves;
+mod multiqueue;
 mod panics;
 mod traffic;

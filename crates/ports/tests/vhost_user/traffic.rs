@@ -19,6 +19,27 @@ pub(crate) fn frame(to: [u8; 6], from: [u8; 6], which: u32, len: usize) -> Vec<u
     frame
 }
 
+/// A UDP datagram of `flow`, its source port, that says which of the flow it is.
+pub(crate) fn datagram(to: [u8; 6], from: [u8; 6], flow: u16, which: u32) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(60);
+    frame.extend(to);
+    frame.extend(from);
+    frame.extend([8, 0, 0x45, 0, 0, 46, 0, 0, 0x40, 0, 64, 17, 0, 0]);
+    frame.extend([10, 0, 0, 1, 10, 0, 0, 2]);
+    frame.extend(flow.to_be_bytes());
+    frame.extend([0, 9, 0, 26, 0, 0]);
+    frame.extend(which.to_be_bytes());
+    frame.resize(60, flow as u8);
+    frame
+}
+
+/// What [`datagram`] was told.
+pub(crate) fn flow_and_which(frame: &[u8]) -> (u16, u32) {
+    let flow = u16::from_be_bytes([frame[34], frame[35]]);
+    let which = u32::from_be_bytes(*frame[42..].first_chunk().unwrap());
+    (flow, which)
+}
+
 #[test]
 fn an_unknown_destination_is_flooded_and_a_learnt_one_is_not() {
     let bench = Bench::new(1, 3);

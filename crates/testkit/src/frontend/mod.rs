@@ -88,6 +88,8 @@ pub struct Frontend {
     raw: RawFrontend,
     timeout: Duration,
     acknowledged: u64,
+    /// Rings that the guest has.
+    rings: usize,
     /// REPLY_ACK was agreed on.
     acks: bool,
     /// CONFIGURE_MEM_SLOTS was agreed on.
@@ -115,29 +117,23 @@ impl Frontend {
             raw,
             timeout,
             acknowledged: 0,
+            rings: 0,
             acks: false,
             memory_slots: false,
         })
     }
 
-    /// Attaches the guest: features, memory, both rings, enabled and kicked once, in the order in which QEMU does it.
+    /// Attaches the guest: features, memory, all rings, enabled and kicked once, in the order in which QEMU does it.
     /// A guest that was attached before goes on where its rings are.
     pub fn attach(&mut self, guest: &Guest) -> Result<(), FrontendError> {
         self.watched(|frontend, at| {
             frontend.negotiate(guest, at)?;
             frontend.give_memory(guest.ram(), at)?;
-            let rings = [
-                (TO_GUEST, guest.to_guest.ring(), guest.to_guest.events()),
-                (
-                    FROM_GUEST,
-                    guest.from_guest.ring(),
-                    guest.from_guest.events(),
-                ),
-            ];
-            for (index, ring, events) in rings {
+            frontend.rings = 2 * guest.pairs().count();
+            for (index, ring, events) in rings_of(guest) {
                 frontend.give_ring(index, ring, events, at)?;
             }
-            for (index, _, events) in rings {
+            for (index, _, events) in rings_of(guest) {
                 if frontend.acknowledged & features::PROTOCOL_FEATURES != 0 {
                     at.step("SET_VRING_ENABLE");
                     frontend
@@ -152,18 +148,15 @@ impl Frontend {
         })
     }
 
-    /// Stops both rings and disconnects. Gives each ring's base, to-guest first.
-    pub fn stop(mut self) -> Result<[u32; 2], FrontendError> {
+    /// Stops all rings and disconnects. Gives each ring's base, to-guest first.
+    pub fn stop(mut self) -> Result<Vec<u32>, FrontendError> {
         self.watched(|frontend, at| {
-            let mut bases = [0; 2];
-            for index in [TO_GUEST, FROM_GUEST] {
+            let base = |index| {
                 at.step("GET_VRING_BASE");
-                bases[index] = frontend
-                    .protocol
-                    .get_vring_base(index)
-                    .or_else(at.failed())?;
-            }
-            Ok(bases)
+                let base = frontend.protocol.get_vring_base(index);
+                base.or_else(at.failed())
+            };
+            (0..frontend.rings).map(base).collect()
         })
     }
 
@@ -215,10 +208,7 @@ impl Frontend {
         at.step("SET_OWNER");
         self.protocol.set_owner().or_else(at.failed())?;
         // QEMU hands the call over once before anything else is known of the ring, and again when it starts.
-        for (index, events) in [
-            (TO_GUEST, guest.to_guest.events()),
-            (FROM_GUEST, guest.from_guest.events()),
-        ] {
+        for (index, _, events) in rings_of(guest) {
             self.give_event(FrontendReq::SET_VRING_CALL, "SET_VRING_CALL", index, events)?;
         }
         at.step("SET_FEATURES");
@@ -361,6 +351,19 @@ impl Frontend {
             result => result,
         }
     }
+}
+
+/// The rings of a guest by their number in the protocol.
+fn rings_of(guest: &Guest) -> impl Iterator<Item = (usize, &DriverRing, &Events)> {
+    let rings = guest.pairs().flat_map(|(from_guest, to_guest)| {
+        [
+            (to_guest.ring(), to_guest.events()),
+            (from_guest.ring(), from_guest.events()),
+        ]
+    });
+    rings
+        .enumerate()
+        .map(|(index, (ring, events))| (index, ring, events))
 }
 
 /// Which step we are at, for the error that may come of it.

@@ -35,6 +35,8 @@ const SCRATCH: u32 = 64 << 10;
 pub mod features {
     /// The guest merges receive buffers.
     pub const MRG_RXBUF: u64 = 1 << 15;
+    /// The device has several ring pairs.
+    pub const MQ: u64 = 1 << 22;
     /// Chains may lie in indirect tables.
     pub const INDIRECT_DESC: u64 = 1 << 28;
     /// Notifications are suppressed by index.
@@ -61,6 +63,8 @@ pub struct GuestOptions {
     pub indirect: bool,
     /// Whether notifications are suppressed by index (VIRTIO_F_EVENT_IDX).
     pub event_idx: bool,
+    /// Ring pairs. A guest of several asks for VIRTIO_NET_F_MQ.
+    pub pairs: usize,
 }
 
 impl Default for GuestOptions {
@@ -72,6 +76,7 @@ impl Default for GuestOptions {
             mergeable: true,
             indirect: true,
             event_idx: true,
+            pairs: 1,
         }
     }
 }
@@ -172,14 +177,24 @@ impl Ram {
     }
 }
 
-/// A virtual machine with one network card of one ring pair.
+/// A ring pair after the first.
+pub struct Pair {
+    /// The machine sends here.
+    pub from_guest: Sender,
+    /// The machine receives here.
+    pub to_guest: Receiver,
+}
+
+/// A virtual machine with one network card of one ring pair, or of several.
 ///
-/// The two directions are independent: take them apart to drive them from two threads.
+/// The directions and the pairs are independent: take them apart to drive them from several threads.
 pub struct Guest {
     /// The machine sends here (virtio's transmitq, ring 1 in the protocol).
     pub from_guest: Sender,
     /// The machine receives here (virtio's receiveq, ring 0 in the protocol).
     pub to_guest: Receiver,
+    /// The ring pairs after the first, which [`send`](Self::send) and [`receive`](Self::receive) leave alone.
+    pub more_pairs: Vec<Pair>,
     ram: Ram,
     scratch: Buf,
     options: GuestOptions,
@@ -195,6 +210,7 @@ impl Guest {
             mergeable,
             indirect,
             event_idx,
+            pairs,
         } = options;
         if !ring_size.is_power_of_two() || !(2..=MAX_SIZE).contains(&ring_size) {
             return Err(GuestError::RingSize(ring_size));
@@ -213,10 +229,17 @@ impl Guest {
             end = (start + bytes).next_multiple_of(4096);
             start
         };
-        let from_guest_ring = place(DriverRing::bytes(ring));
-        let to_guest_ring = place(DriverRing::bytes(ring));
-        let to_send = place(Sender::bytes(ring_size));
-        let to_receive = place(Receiver::bytes(options));
+        let places: Vec<_> = (0..pairs.max(1))
+            .map(|_| {
+                [
+                    DriverRing::bytes(ring),
+                    DriverRing::bytes(ring),
+                    Sender::bytes(ring_size),
+                    Receiver::bytes(options),
+                ]
+                .map(&mut place)
+            })
+            .collect();
         let scratch = Buf {
             gpa: place(u64::from(SCRATCH)),
             len: SCRATCH,
@@ -226,11 +249,20 @@ impl Guest {
             return Err(GuestError::Memory { needed, memory });
         }
         let ram = Ram::new(memory)?;
-        let from_guest = DriverRing::new(&ram.memory, from_guest_ring, ring);
-        let to_guest = DriverRing::new(&ram.memory, to_guest_ring, ring);
+        let pair = |[from_guest_ring, to_guest_ring, to_send, to_receive]: [u64; 4]| {
+            let from_guest = DriverRing::new(&ram.memory, from_guest_ring, ring);
+            let to_guest = DriverRing::new(&ram.memory, to_guest_ring, ring);
+            Ok::<_, GuestError>(Pair {
+                from_guest: Sender::new(ram.clone(), from_guest, to_send)?,
+                to_guest: Receiver::new(ram.clone(), to_guest, to_receive, buffer_size, mergeable)?,
+            })
+        };
+        let first = pair(places[0])?;
+        let rest = places[1..].iter().copied().map(pair);
         Ok(Guest {
-            from_guest: Sender::new(ram.clone(), from_guest, to_send)?,
-            to_guest: Receiver::new(ram.clone(), to_guest, to_receive, buffer_size, mergeable)?,
+            from_guest: first.from_guest,
+            to_guest: first.to_guest,
+            more_pairs: rest.collect::<Result<_, _>>()?,
             ram,
             scratch,
             options,
@@ -262,6 +294,24 @@ impl Guest {
     pub fn flush(&mut self) {
         self.from_guest.flush();
         self.to_guest.flush();
+        for pair in &mut self.more_pairs {
+            pair.from_guest.flush();
+            pair.to_guest.flush();
+        }
+    }
+
+    /// Both rings of every pair, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Sender, &Receiver)> {
+        let more = self.more_pairs.iter();
+        std::iter::once((&self.from_guest, &self.to_guest))
+            .chain(more.map(|pair| (&pair.from_guest, &pair.to_guest)))
+    }
+
+    /// Both rings of every pair, in order, to be driven.
+    pub fn pairs_mut(&mut self) -> impl Iterator<Item = (&mut Sender, &mut Receiver)> {
+        let more = self.more_pairs.iter_mut();
+        std::iter::once((&mut self.from_guest, &mut self.to_guest))
+            .chain(more.map(|pair| (&mut pair.from_guest, &mut pair.to_guest)))
     }
 
     /// Takes the next whole frame, without its header, and reposts its buffers. False: none is there.
@@ -284,6 +334,7 @@ impl Guest {
             mergeable,
             indirect,
             event_idx,
+            pairs,
             ..
         } = self.options;
         let if_set = |set: bool, bit: u64| if set { bit } else { 0 };
@@ -291,6 +342,7 @@ impl Guest {
             | if_set(mergeable, features::MRG_RXBUF)
             | if_set(indirect, features::INDIRECT_DESC)
             | if_set(event_idx, features::EVENT_IDX)
+            | if_set(pairs > 1, features::MQ)
     }
 
     /// A piece of memory that neither rings nor buffers use.
