@@ -25,6 +25,8 @@ const UNSAFE_ROOMS: &[&str] = &[
     "crates/ndis/tests/",
     "crates/ndis/examples/",
     "fuzz/fuzz_targets/ndis_view",
+    // Pointers to functions that are unsafe to call.
+    "crates/ndis/src/handlers",
     "crates/testkit/src/alloc",
 ];
 

@@ -5,6 +5,7 @@
 //! does (64-bit integers on 32-bit x86, lookaside list headers everywhere) says so in its type, so that the layouts
 //! hold on any host.
 
+use crate::layout::Zeroed;
 use core::ffi::c_void;
 
 /// Unsigned 8-bit integer. Page: Windows data types.
@@ -21,6 +22,10 @@ pub type ULONG = u32;
 pub type ULONG_PTR = usize;
 /// A count of bytes, as wide as a pointer. Page: Windows data types.
 pub type SIZE_T = usize;
+/// Unsigned 64-bit integer. Page: Windows data types.
+pub type ULONG64 = u64;
+/// Pointer to bytes. Page: Windows data types.
+pub type PUCHAR = *mut UCHAR;
 /// UTF-16 code unit. Page: Windows data types.
 pub type WCHAR = u16;
 /// Pointer to anything. Page: Windows data types.
@@ -39,6 +44,14 @@ pub type NDIS_RECEIVE_FILTER_ID = ULONG;
 /// Names a virtual port of a NIC switch. NDIS 6.30. Page: NDIS_NIC_SWITCH_VPORT_PARAMETERS.
 pub type NDIS_NIC_SWITCH_VPORT_ID = ULONG;
 
+/// Names a scheduler queue of quality of service; 0 names none. NDIS 6.50. Page: NDIS_QOS_SQ_PARAMETERS.
+pub type NDIS_QOS_SQ_ID = ULONG;
+/// A NUMA node that memory is wanted from. Page: MmAllocateContiguousNodeMemory.
+pub type NODE_REQUIREMENT = ULONG;
+
+/// No NUMA node is preferred. Page: MmAllocateContiguousNodeMemory.
+pub const MM_ANY_NODE_OK: NODE_REQUIREMENT = 0x8000_0000;
+
 /// The alignment, in bytes, of what Windows' pools hand out: 16 on 64-bit, 8 on 32-bit. Page: SLIST_HEADER.
 pub const MEMORY_ALLOCATION_ALIGNMENT: usize = crate::layout::for_target(16, 8);
 
@@ -48,6 +61,10 @@ pub const MEMORY_ALLOCATION_ALIGNMENT: usize = crate::layout::for_target(16, 8);
 #[cfg_attr(target_pointer_width = "32", repr(C, align(8)))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MEMORY_ALLOCATION_ALIGNED<T>(pub T);
+
+impl<T: Zeroed> Zeroed for MEMORY_ALLOCATION_ALIGNED<T> {
+    const ZEROED: Self = Self(T::ZEROED);
+}
 
 const _: () = assert!(
     core::mem::align_of::<MEMORY_ALLOCATION_ALIGNED<UCHAR>>() == MEMORY_ALLOCATION_ALIGNMENT
@@ -123,17 +140,6 @@ layout! {
     }
 }
 
-impl GROUP_AFFINITY {
-    /// No processor at all (which no queue may have).
-    pub const fn zeroed() -> Self {
-        Self {
-            Mask: 0,
-            Group: 0,
-            Reserved: [0; 3],
-        }
-    }
-}
-
 /// Longest interface name in UTF-16 code units, without a terminating zero. Page: NDIS_IF_COUNTED_STRING.
 pub const IF_MAX_STRING_SIZE: usize = 256;
 
@@ -146,16 +152,6 @@ layout! {
         [0 | 0] pub Length: USHORT,
         /// The name in UTF-16, with room for a terminating zero.
         [2 | 2] pub String: [WCHAR; IF_MAX_STRING_SIZE + 1],
-    }
-}
-
-impl NDIS_IF_COUNTED_STRING {
-    /// The empty name.
-    pub const fn zeroed() -> Self {
-        Self {
-            Length: 0,
-            String: [0; IF_MAX_STRING_SIZE + 1],
-        }
     }
 }
 

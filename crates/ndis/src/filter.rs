@@ -98,27 +98,43 @@ pub const NdisMacPacketTypeBroadcast: NDIS_MAC_PACKET_TYPE = 3;
 
 /// A field of the ARP header. NDIS 6.30. Page: NDIS_ARP_HEADER_FIELD.
 pub type NDIS_ARP_HEADER_FIELD = i32;
+/// None. NDIS 6.30. Page: NDIS_ARP_HEADER_FIELD.
+pub const NdisARPHeaderFieldUndefined: NDIS_ARP_HEADER_FIELD = 0;
 /// Request or answer. NDIS 6.30. Page: NDIS_ARP_HEADER_FIELD.
 pub const NdisARPHeaderFieldOperation: NDIS_ARP_HEADER_FIELD = 1;
 /// Sender's protocol address. NDIS 6.30. Page: NDIS_ARP_HEADER_FIELD.
 pub const NdisARPHeaderFieldSPA: NDIS_ARP_HEADER_FIELD = 2;
 /// Target's protocol address. NDIS 6.30. Page: NDIS_ARP_HEADER_FIELD.
 pub const NdisARPHeaderFieldTPA: NDIS_ARP_HEADER_FIELD = 3;
+/// Bound of the enumeration. NDIS 6.30. Page: NDIS_ARP_HEADER_FIELD.
+pub const NdisARPHeaderFieldMaximum: NDIS_ARP_HEADER_FIELD = 4;
 
 /// A field of the IPv4 header. NDIS 6.30. Page: NDIS_IPV4_HEADER_FIELD.
 pub type NDIS_IPV4_HEADER_FIELD = i32;
+/// None. NDIS 6.30. Page: NDIS_IPV4_HEADER_FIELD.
+pub const NdisIPv4HeaderFieldUndefined: NDIS_IPV4_HEADER_FIELD = 0;
 /// Protocol number. NDIS 6.30. Page: NDIS_IPV4_HEADER_FIELD.
 pub const NdisIPv4HeaderFieldProtocol: NDIS_IPV4_HEADER_FIELD = 1;
+/// Bound of the enumeration. NDIS 6.30. Page: NDIS_IPV4_HEADER_FIELD.
+pub const NdisIPv4HeaderFieldMaximum: NDIS_IPV4_HEADER_FIELD = 2;
 
 /// A field of the IPv6 header. NDIS 6.30. Page: NDIS_IPV6_HEADER_FIELD.
 pub type NDIS_IPV6_HEADER_FIELD = i32;
+/// None. NDIS 6.30. Page: NDIS_IPV6_HEADER_FIELD.
+pub const NdisIPv6HeaderFieldUndefined: NDIS_IPV6_HEADER_FIELD = 0;
 /// Protocol number. NDIS 6.30. Page: NDIS_IPV6_HEADER_FIELD.
 pub const NdisIPv6HeaderFieldProtocol: NDIS_IPV6_HEADER_FIELD = 1;
+/// Bound of the enumeration. NDIS 6.30. Page: NDIS_IPV6_HEADER_FIELD.
+pub const NdisIPv6HeaderFieldMaximum: NDIS_IPV6_HEADER_FIELD = 2;
 
 /// A field of the UDP header. NDIS 6.30. Page: NDIS_UDP_HEADER_FIELD.
 pub type NDIS_UDP_HEADER_FIELD = i32;
+/// None. NDIS 6.30. Page: NDIS_UDP_HEADER_FIELD.
+pub const NdisUdpHeaderFieldUndefined: NDIS_UDP_HEADER_FIELD = 0;
 /// Destination port. NDIS 6.30. Page: NDIS_UDP_HEADER_FIELD.
 pub const NdisUdpHeaderFieldDestinationPort: NDIS_UDP_HEADER_FIELD = 1;
+/// Bound of the enumeration. NDIS 6.30. Page: NDIS_UDP_HEADER_FIELD.
+pub const NdisUdpHeaderFieldMaximum: NDIS_UDP_HEADER_FIELD = 2;
 
 // `SupportedFilterTests` of the capabilities.
 

@@ -6,13 +6,16 @@ use crate::net_buffer_list::NET_BUFFER_LIST;
 // `Flags` of a NET_BUFFER_LIST: which bits are whose.
 
 /// Bits of `Flags` for protocol drivers. NDIS 6.30 (before: without the lowest two). Page: NET_BUFFER_LIST.
-pub const NBL_FLAGS_PROTOCOL_RESERVED: ULONG = 0xFFF0_0003;
+pub const NBL_FLAGS_PROTOCOL_RESERVED: ULONG = 0xFFF0_0000 | MOVED_IN_6_30;
 /// Bits of `Flags` for miniport drivers. NDIS 6.0. Page: NET_BUFFER_LIST.
 pub const NBL_FLAGS_MINIPORT_RESERVED: ULONG = 0x0000_F000;
 /// Bits of `Flags` for whoever has the list at the moment. NDIS 6.0. Page: NET_BUFFER_LIST.
 pub const NBL_FLAGS_SCRATCH: ULONG = 0x000F_0000;
 /// Bits of `Flags` for NDIS. NDIS 6.30 (before: with the lowest two). Page: NET_BUFFER_LIST.
-pub const NBL_FLAGS_NDIS_RESERVED: ULONG = 0x0000_0FFC;
+pub const NBL_FLAGS_NDIS_RESERVED: ULONG = 0x0000_0FFF ^ MOVED_IN_6_30;
+
+/// The lowest two bits went from NDIS to the protocol drivers.
+const MOVED_IN_6_30: ULONG = if cfg!(feature = "ndis630") { 3 } else { 0 };
 
 const _: () = assert!(
     NBL_FLAGS_PROTOCOL_RESERVED

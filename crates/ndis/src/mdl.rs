@@ -29,22 +29,6 @@ layout! {
     }
 }
 
-impl MDL {
-    /// The last MDL of a chain, describing no bytes.
-    pub const fn zeroed() -> Self {
-        Self {
-            Next: core::ptr::null_mut(),
-            Size: 0,
-            MdlFlags: 0,
-            Process: core::ptr::null_mut(),
-            MappedSystemVa: core::ptr::null_mut(),
-            StartVa: core::ptr::null_mut(),
-            ByteCount: 0,
-            ByteOffset: 0,
-        }
-    }
-}
-
 /// Bytes in the MDL's buffer. NDIS 6.0. Page: MmGetMdlByteCount.
 #[inline]
 pub const fn MmGetMdlByteCount(mdl: &MDL) -> ULONG {

@@ -15,7 +15,6 @@ use crate::basic::{
 use crate::mdl::MDL;
 use crate::scatter_gather::SCATTER_GATHER_LIST;
 use crate::shared_memory::NET_BUFFER_SHARED_MEMORY;
-use core::ptr::null_mut;
 
 layout! {
     /// One frame. NDIS 6.0; `SharedMemoryInfo` since 6.20. Page: NET_BUFFER.
@@ -60,27 +59,6 @@ layout! {
 }
 
 impl NET_BUFFER {
-    /// A frame without data, MDLs or segments.
-    pub const fn zeroed() -> Self {
-        Self {
-            Next: null_mut(),
-            CurrentMdl: null_mut(),
-            CurrentMdlOffset: 0,
-            stDataLength: 0,
-            MdlChain: null_mut(),
-            DataOffset: 0,
-            HeaderEnd: [],
-            ChecksumBias: 0,
-            Reserved: 0,
-            NdisPoolHandle: null_mut(),
-            NdisReserved: [null_mut(); 2],
-            ProtocolReserved: [null_mut(); 6],
-            MiniportReserved: [null_mut(); 4],
-            DataPhysicalAddress: NDIS_PHYSICAL_ADDRESS { QuadPart: 0 },
-            SharedMemoryInfo: null_mut(),
-        }
-    }
-
     /// Bytes of data: the low half of `stDataLength`. NDIS 6.0. Page: NET_BUFFER_DATA_LENGTH.
     #[inline]
     pub const fn DataLength(&self) -> ULONG {
@@ -191,80 +169,6 @@ layout! {
     }
 }
 
-/// The next frame of the list, or NULL. NDIS 6.0. Page: NET_BUFFER_NEXT_NB.
-#[inline]
-pub const fn NET_BUFFER_NEXT_NB(nb: &NET_BUFFER) -> *mut NET_BUFFER {
-    nb.Next
-}
-
-/// The first MDL of the frame. NDIS 6.0. Page: NET_BUFFER_FIRST_MDL.
-#[inline]
-pub const fn NET_BUFFER_FIRST_MDL(nb: &NET_BUFFER) -> *mut MDL {
-    nb.MdlChain
-}
-
-/// Bytes of data. NDIS 6.0. Page: NET_BUFFER_DATA_LENGTH.
-///
-/// In Rust the structure of this name and the macro of this name live side by side, as they do in C.
-#[inline]
-pub const fn NET_BUFFER_DATA_LENGTH(nb: &NET_BUFFER) -> ULONG {
-    nb.DataLength()
-}
-
-/// Bytes from the beginning of the MDL chain to the data. NDIS 6.0. Page: NET_BUFFER_DATA_OFFSET.
-#[inline]
-pub const fn NET_BUFFER_DATA_OFFSET(nb: &NET_BUFFER) -> ULONG {
-    nb.DataOffset
-}
-
-/// The MDL in which the data begins. NDIS 6.0. Page: NET_BUFFER_CURRENT_MDL.
-#[inline]
-pub const fn NET_BUFFER_CURRENT_MDL(nb: &NET_BUFFER) -> *mut MDL {
-    nb.CurrentMdl
-}
-
-/// Bytes from the beginning of that MDL's buffer to the data. NDIS 6.0. Page: NET_BUFFER_CURRENT_MDL_OFFSET.
-#[inline]
-pub const fn NET_BUFFER_CURRENT_MDL_OFFSET(nb: &NET_BUFFER) -> ULONG {
-    nb.CurrentMdlOffset
-}
-
-/// The protocol driver's words. NDIS 6.0. Page: NET_BUFFER_PROTOCOL_RESERVED.
-#[inline]
-pub const fn NET_BUFFER_PROTOCOL_RESERVED(nb: &NET_BUFFER) -> &[PVOID; 6] {
-    &nb.ProtocolReserved
-}
-
-/// The miniport driver's words. NDIS 6.0. Page: NET_BUFFER_MINIPORT_RESERVED.
-#[inline]
-pub const fn NET_BUFFER_MINIPORT_RESERVED(nb: &NET_BUFFER) -> &[PVOID; 4] {
-    &nb.MiniportReserved
-}
-
-/// What to subtract from the checksum. NDIS 6.0. Page: NET_BUFFER_CHECKSUM_BIAS.
-#[inline]
-pub const fn NET_BUFFER_CHECKSUM_BIAS(nb: &NET_BUFFER) -> USHORT {
-    nb.ChecksumBias
-}
-
-/// Physical address of the data. NDIS 6.1. Page: NET_BUFFER.
-#[inline]
-pub const fn NET_BUFFER_DATA_PHYSICAL_ADDRESS(nb: &NET_BUFFER) -> NDIS_PHYSICAL_ADDRESS {
-    nb.DataPhysicalAddress
-}
-
-/// The first segment of the frame, or NULL. NDIS 6.20. Page: NET_BUFFER_FIRST_SHARED_MEM_INFO.
-#[inline]
-pub const fn NET_BUFFER_FIRST_SHARED_MEM_INFO(nb: &NET_BUFFER) -> *mut NET_BUFFER_SHARED_MEMORY {
-    nb.SharedMemoryInfo
-}
-
-/// The same word as a scatter-gather list. NDIS 6.20. Page: NET_BUFFER_SCATTER_GATHER_LIST.
-#[inline]
-pub const fn NET_BUFFER_SCATTER_GATHER_LIST(nb: &NET_BUFFER) -> *mut SCATTER_GATHER_LIST {
-    nb.ScatterGatherList()
-}
-
 const fn low_half(word: SIZE_T) -> ULONG {
     word as ULONG
 }
@@ -276,6 +180,7 @@ const fn with_low_half(word: SIZE_T, low: ULONG) -> SIZE_T {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net_buffer_accessors::*;
 
     #[test]
     fn shared_memory_info_and_scatter_gather_list_are_one_word() {
@@ -290,7 +195,7 @@ mod tests {
             nb.SharedMemoryInfo
         );
 
-        nb.SetScatterGatherList(null_mut());
+        nb.SetScatterGatherList(core::ptr::null_mut());
         assert!(NET_BUFFER_FIRST_SHARED_MEM_INFO(&nb).is_null());
     }
 
@@ -354,34 +259,5 @@ mod tests {
                 .DataLength(),
             60
         );
-    }
-
-    #[test]
-    fn each_accessor_macro_reads_its_own_member() {
-        let (mut first, mut current) = (MDL::zeroed(), MDL::zeroed());
-        let mut next = NET_BUFFER::zeroed();
-        let nb = NET_BUFFER {
-            Next: &mut next,
-            CurrentMdl: &mut current,
-            CurrentMdlOffset: 1,
-            stDataLength: 2,
-            MdlChain: &mut first,
-            DataOffset: 3,
-            ChecksumBias: 4,
-            ProtocolReserved: [5 as PVOID; 6],
-            MiniportReserved: [6 as PVOID; 4],
-            DataPhysicalAddress: NDIS_PHYSICAL_ADDRESS { QuadPart: 7 },
-            ..NET_BUFFER::zeroed()
-        };
-        assert!(core::ptr::eq(NET_BUFFER_NEXT_NB(&nb), &next));
-        assert!(core::ptr::eq(NET_BUFFER_CURRENT_MDL(&nb), &current));
-        assert!(core::ptr::eq(NET_BUFFER_FIRST_MDL(&nb), &first));
-        assert_eq!(NET_BUFFER_CURRENT_MDL_OFFSET(&nb), 1);
-        assert_eq!(NET_BUFFER_DATA_LENGTH(&nb), 2);
-        assert_eq!(NET_BUFFER_DATA_OFFSET(&nb), 3);
-        assert_eq!(NET_BUFFER_CHECKSUM_BIAS(&nb), 4);
-        assert_eq!(NET_BUFFER_PROTOCOL_RESERVED(&nb)[5] as usize, 5);
-        assert_eq!(NET_BUFFER_MINIPORT_RESERVED(&nb)[3] as usize, 6);
-        assert_eq!(NET_BUFFER_DATA_PHYSICAL_ADDRESS(&nb).QuadPart, 7);
     }
 }

@@ -35,6 +35,15 @@ pub const OID_RECEIVE_FILTER_CURRENT_CAPABILITIES: NDIS_OID = 0x0001_022D;
 /// Set: move a filter from one virtual port to another. NDIS 6.30. Page: OID_RECEIVE_FILTER_MOVE_FILTER.
 pub const OID_RECEIVE_FILTER_MOVE_FILTER: NDIS_OID = 0x0001_0230;
 
+// Neighbours that a virtual machine queue's driver meets.
+
+/// Query: all that the adapter's switch could do. NDIS 6.30. Page: OID_NIC_SWITCH_HARDWARE_CAPABILITIES.
+pub const OID_NIC_SWITCH_HARDWARE_CAPABILITIES: NDIS_OID = 0x0001_022E;
+/// Query: what of the adapter's switch is enabled. NDIS 6.30. Page: OID_NIC_SWITCH_CURRENT_CAPABILITIES.
+pub const OID_NIC_SWITCH_CURRENT_CAPABILITIES: NDIS_OID = 0x0001_022F;
+/// Query: frames that matched packet coalescing filters. NDIS 6.30. Page: OID_PACKET_COALESCING_FILTER_MATCH_COUNT.
+pub const OID_PACKET_COALESCING_FILTER_MATCH_COUNT: NDIS_OID = 0x0001_0235;
+
 #[cfg(test)]
 mod tests {
     use super::*;

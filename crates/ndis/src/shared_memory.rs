@@ -25,7 +25,7 @@ layout! {
         /// Reserved: write 0, carry along what you find, do not interpret it.
         [8 | 4] pub SharedMemoryFlags: ULONG,
         /// Names the block of shared memory. It is the handle for data, not the one that frees the allocation.
-        /// On Windows NULL is legal ([`NDIS_SHARED_MEM_HANDLE_HAL_ALLOCATED`]).
+        /// On Windows NULL is legal ([`NDIS_SHARED_MEM_HANDLE_HAL_ALLOCATED`](crate::NDIS_SHARED_MEM_HANDLE_HAL_ALLOCATED)).
         [16 | 8] pub SharedMemoryHandle: NDIS_HANDLE,
         /// Bytes from the beginning of the block to the beginning of the piece.
         [24 | 12] pub SharedMemoryOffset: ULONG,
@@ -34,132 +34,25 @@ layout! {
     }
 }
 
-impl NET_BUFFER_SHARED_MEMORY {
-    /// The last piece of a chain, naming no block and no bytes.
-    pub const fn zeroed() -> Self {
-        Self {
-            NextSharedMemorySegment: core::ptr::null_mut(),
-            SharedMemoryFlags: 0,
-            SharedMemoryHandle: core::ptr::null_mut(),
-            SharedMemoryOffset: 0,
-            SharedMemoryLength: 0,
-        }
-    }
+accessors! {
+    NET_BUFFER_SHARED_MEMORY:
+    /// The frame's next piece, or NULL. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_NEXT_SEGMENT.
+    NET_BUFFER_SHARED_MEM_NEXT_SEGMENT, NET_BUFFER_SHARED_MEM_SET_NEXT_SEGMENT:
+        NextSharedMemorySegment: *mut NET_BUFFER_SHARED_MEMORY;
+    /// The reserved flags; 0 is the only value with a meaning. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_FLAGS.
+    NET_BUFFER_SHARED_MEM_FLAGS, NET_BUFFER_SHARED_MEM_SET_FLAGS: SharedMemoryFlags: ULONG;
+    /// The handle of the block that holds the piece. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_HANDLE.
+    NET_BUFFER_SHARED_MEM_HANDLE, NET_BUFFER_SHARED_MEM_SET_HANDLE: SharedMemoryHandle: NDIS_HANDLE;
+    /// Bytes from the beginning of the block to the piece. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_OFFSET.
+    NET_BUFFER_SHARED_MEM_OFFSET, NET_BUFFER_SHARED_MEM_SET_OFFSET: SharedMemoryOffset: ULONG;
+    /// Bytes that the piece has room for. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_LENGTH.
+    NET_BUFFER_SHARED_MEM_LENGTH, NET_BUFFER_SHARED_MEM_SET_LENGTH: SharedMemoryLength: ULONG;
 }
-
-/// The frame's next piece, or NULL. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_NEXT_SEGMENT.
-#[inline]
-pub const fn NET_BUFFER_SHARED_MEM_NEXT_SEGMENT(
-    segment: &NET_BUFFER_SHARED_MEMORY,
-) -> *mut NET_BUFFER_SHARED_MEMORY {
-    segment.NextSharedMemorySegment
-}
-
-/// The reserved flags. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_FLAGS.
-#[inline]
-pub const fn NET_BUFFER_SHARED_MEM_FLAGS(segment: &NET_BUFFER_SHARED_MEMORY) -> ULONG {
-    segment.SharedMemoryFlags
-}
-
-/// The handle of the block that holds the piece. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_HANDLE.
-#[inline]
-pub const fn NET_BUFFER_SHARED_MEM_HANDLE(segment: &NET_BUFFER_SHARED_MEMORY) -> NDIS_HANDLE {
-    segment.SharedMemoryHandle
-}
-
-/// Bytes from the beginning of the block to the piece. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_OFFSET.
-#[inline]
-pub const fn NET_BUFFER_SHARED_MEM_OFFSET(segment: &NET_BUFFER_SHARED_MEMORY) -> ULONG {
-    segment.SharedMemoryOffset
-}
-
-/// Bytes that the piece has room for. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_LENGTH.
-#[inline]
-pub const fn NET_BUFFER_SHARED_MEM_LENGTH(segment: &NET_BUFFER_SHARED_MEMORY) -> ULONG {
-    segment.SharedMemoryLength
-}
-
-// In C the five macros are assignable; Rust needs a second name for that.
-
-/// Links `next` (or NULL) behind the piece. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_NEXT_SEGMENT.
-#[inline]
-pub fn NET_BUFFER_SHARED_MEM_SET_NEXT_SEGMENT(
-    segment: &mut NET_BUFFER_SHARED_MEMORY,
-    next: *mut NET_BUFFER_SHARED_MEMORY,
-) {
-    segment.NextSharedMemorySegment = next;
-}
-
-/// Sets the reserved flags; 0 is the only value with a meaning. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_FLAGS.
-#[inline]
-pub fn NET_BUFFER_SHARED_MEM_SET_FLAGS(segment: &mut NET_BUFFER_SHARED_MEMORY, flags: ULONG) {
-    segment.SharedMemoryFlags = flags;
-}
-
-/// Sets the handle of the block. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_HANDLE.
-#[inline]
-pub fn NET_BUFFER_SHARED_MEM_SET_HANDLE(
-    segment: &mut NET_BUFFER_SHARED_MEMORY,
-    handle: NDIS_HANDLE,
-) {
-    segment.SharedMemoryHandle = handle;
-}
-
-/// Sets the offset in bytes from the beginning of the block. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_OFFSET.
-#[inline]
-pub fn NET_BUFFER_SHARED_MEM_SET_OFFSET(segment: &mut NET_BUFFER_SHARED_MEMORY, offset: ULONG) {
-    segment.SharedMemoryOffset = offset;
-}
-
-/// Sets the room in bytes. NDIS 6.20. Page: NET_BUFFER_SHARED_MEM_LENGTH.
-#[inline]
-pub fn NET_BUFFER_SHARED_MEM_SET_LENGTH(segment: &mut NET_BUFFER_SHARED_MEMORY, length: ULONG) {
-    segment.SharedMemoryLength = length;
-}
-
-/// The `SharedMemoryHandle` of memory that came from the HAL: NULL. So "no segment" is a NULL `SharedMemoryInfo`, not a
-/// NULL handle. NDIS 6.20. Page: NDIS_SHARED_MEMORY_PARAMETERS.
-pub const NDIS_SHARED_MEM_HANDLE_HAL_ALLOCATED: NDIS_HANDLE = core::ptr::null_mut();
-
-/// Allocation flag: the block must be physically contiguous. NDIS 6.20. Page: NDIS_SHARED_MEMORY_PARAMETERS.
-pub const NDIS_SHARED_MEM_PARAMETERS_CONTIGUOUS: ULONG = 0x0000_0001;
-/// The same flag under the misspelt name that the documentation uses. NDIS 6.20. Page: NDIS_SHARED_MEMORY_PARAMETERS.
-pub const NDIS_SHARED_MEM_PARAMETERS_CONTIGOUS: ULONG = NDIS_SHARED_MEM_PARAMETERS_CONTIGUOUS;
-/// Provider flag: it also serves virtual ports of the physical function. NDIS 6.30.
-/// Page: NDIS_SHARED_MEMORY_PROVIDER_CHARACTERISTICS.
-pub const NDIS_SHARED_MEMORY_PROVIDER_CHAR_SUPPORTS_PF_VPORTS: ULONG = 0x0000_0001;
-
-/// What a block of shared memory is for; the provider chooses by it where the block comes from. NDIS 6.20.
-/// Page: NDIS_SHARED_MEMORY_USAGE.
-pub type NDIS_SHARED_MEMORY_USAGE = i32;
-/// No usage. NDIS 6.20. Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageUndefined: NDIS_SHARED_MEMORY_USAGE = 0;
-/// Whole frames to transmit. NDIS 6.20. Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageXmit: NDIS_SHARED_MEMORY_USAGE = 1;
-/// Headers of frames to transmit. NDIS 6.20. Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageXmitHeader: NDIS_SHARED_MEMORY_USAGE = 2;
-/// Payload of frames to transmit. NDIS 6.20. Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageXmitData: NDIS_SHARED_MEMORY_USAGE = 3;
-/// Whole received frames. NDIS 6.20. Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageReceive: NDIS_SHARED_MEMORY_USAGE = 4;
-/// First bytes of received frames under the lookahead split: host memory, out of a guest's reach. NDIS 6.20.
-/// Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageReceiveLookahead: NDIS_SHARED_MEMORY_USAGE = 5;
-/// The rest of received frames under the lookahead split: may be a guest's memory. NDIS 6.20.
-/// Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageReceivePostLookahead: NDIS_SHARED_MEMORY_USAGE = 6;
-/// Headers of received frames under header-data split. NDIS 6.20. Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageReceiveHeader: NDIS_SHARED_MEMORY_USAGE = 7;
-/// Payload of received frames under header-data split. NDIS 6.20. Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageReceiveData: NDIS_SHARED_MEMORY_USAGE = 8;
-/// Anything else, rings for instance. NDIS 6.20. Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageOther: NDIS_SHARED_MEMORY_USAGE = 9;
-/// Bound of the enumeration. NDIS 6.20. Page: NDIS_SHARED_MEMORY_USAGE.
-pub const NdisSharedMemoryUsageMax: NDIS_SHARED_MEMORY_USAGE = 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allocation::NDIS_SHARED_MEM_HANDLE_HAL_ALLOCATED;
     use core::mem::size_of;
     use core::ptr::null_mut;
 

@@ -1,7 +1,7 @@
 //! The out-of-band slots of a NET_BUFFER_LIST by index.
 //!
 //! Slots 0 to 17 have the same index everywhere. Behind them, 64-bit and 32-bit Windows differ, and newer versions append.
-//! All indices are named here; [`MaxNetBufferListInfo`] says which of them the layout of this crate (NDIS 6.30) has.
+//! All indices are named here; [`MaxNetBufferListInfo`] says which of them the chosen version's layout has.
 
 /// Index of an out-of-band slot. NDIS 6.0. Page: NDIS_NET_BUFFER_LIST_INFO.
 pub type NDIS_NET_BUFFER_LIST_INFO = usize;
@@ -111,48 +111,37 @@ pub const NetBufferListInfoReserved3: NDIS_NET_BUFFER_LIST_INFO = slot(26, 21);
 #[cfg(target_pointer_width = "32")]
 pub const NetBufferListInfoReserved4: NDIS_NET_BUFFER_LIST_INFO = 22;
 
-/// Slots that a list has in NDIS 6.30 and 6.40. Page: NDIS_NET_BUFFER_LIST_INFO.
-pub const MaxNetBufferListInfo: NDIS_NET_BUFFER_LIST_INFO = slot(24, 21);
+/// Slots that a list has in the NDIS version of the layout: 18 in 6.20, 24 | 21 in 6.30, 26 | 21 in 6.50, 27 | 23 in
+/// 6.80, 27 from 6.82 (64-bit | 32-bit). Page: NDIS_NET_BUFFER_LIST_INFO.
+pub const MaxNetBufferListInfo: NDIS_NET_BUFFER_LIST_INFO = if cfg!(feature = "ndis682") {
+    27
+} else if cfg!(feature = "ndis680") {
+    slot(27, 23)
+} else if cfg!(feature = "ndis650") {
+    slot(26, 21)
+} else if cfg!(feature = "ndis630") {
+    slot(24, 21)
+} else {
+    18
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn all_slots_that_vmq_and_offloads_need_are_in_the_layout() {
-        for needed in [
-            TcpIpChecksumNetBufferListInfo,
-            TcpLargeSendNetBufferListInfo,
-            Ieee8021QNetBufferListInfo,
-            NetBufferListHashValue,
-            NetBufferListHashInfo,
-            NetBufferListFilteringInfo,
-            UdpSegmentationOffloadInfo,
-        ] {
-            assert!(needed < MaxNetBufferListInfo);
-        }
-    }
-
-    #[test]
-    fn slots_of_later_versions_follow_those_of_6_30() {
-        assert_eq!(RscTcpTimestampDelta + 1, MaxNetBufferListInfo);
-        #[cfg(target_pointer_width = "64")]
-        let later = [
-            GftOffloadInformation,
-            GftFlowEntryId,
-            NetBufferListInfoReserved3,
-        ];
-        #[cfg(target_pointer_width = "32")]
-        let later = [
-            NetBufferListInfoReserved3,
-            NetBufferListInfoReserved4,
-            SwitchForwardingReserved,
-            SwitchForwardingDetail_b0_to_b31,
-            SwitchForwardingDetail_b32_to_b63,
-            VirtualSubnetInfo,
-        ];
-        for (nth, slot) in later.iter().enumerate() {
-            assert_eq!(*slot, MaxNetBufferListInfo + nth);
-        }
+    fn a_version_has_the_slots_it_names_and_no_later_ones() {
+        let newest = if cfg!(feature = "ndis682") {
+            slot(NetBufferListInfoReserved3, VirtualSubnetInfo)
+        } else if cfg!(feature = "ndis680") {
+            slot(26, 22)
+        } else if cfg!(feature = "ndis650") {
+            slot(25, RscTcpTimestampDelta)
+        } else if cfg!(feature = "ndis630") {
+            RscTcpTimestampDelta
+        } else {
+            TcpReceiveBytesTransferred
+        };
+        assert_eq!(newest + 1, MaxNetBufferListInfo);
     }
 }

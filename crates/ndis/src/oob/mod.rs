@@ -87,15 +87,19 @@ macro_rules! slot_info {
 }
 
 mod checksum;
+mod coalesced;
 mod filtering;
 mod hash;
 mod segmentation;
+mod virtual_network;
 mod vlan;
 
 pub use checksum::*;
+pub use coalesced::*;
 pub use filtering::*;
 pub use hash::*;
 pub use segmentation::*;
+pub use virtual_network::*;
 pub use vlan::*;
 
 use crate::basic::ULONG_PTR;
