@@ -31,8 +31,8 @@ impl FromGuest for Observer {
         Ok(NblQueue::new())
     }
 
-    fn complete(&mut self, _done: &NblQueue<'_>) -> Result<(), Fault> {
-        Ok(())
+    fn complete(&mut self, _done: &NblQueue<'_>) -> Result<bool, Fault> {
+        Ok(false)
     }
 
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}

@@ -119,6 +119,17 @@ impl Lane {
         add(&self.bytes_copied, bytes);
     }
 
+    /// Counts a notification that was sent, or spared because the guest did not want one.
+    #[inline]
+    pub(crate) fn called(&self, was_sent: bool) {
+        let counter = if was_sent {
+            &self.calls
+        } else {
+            &self.calls_suppressed
+        };
+        add(counter, 1);
+    }
+
     #[inline]
     pub(crate) fn flooded(&self, frames: u64) {
         add(&self.flooded, frames);

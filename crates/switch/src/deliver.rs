@@ -105,7 +105,7 @@ impl<'p> Delivery<'_, 'p> {
         };
         self.reservation.end();
         if !self.reservation.buffers().is_empty() {
-            to_guest.publish(self.reservation).map_err(End::Receiver)?;
+            lane.called(to_guest.publish(self.reservation).map_err(End::Receiver)?);
         }
         copied.map(|()| granted)
     }

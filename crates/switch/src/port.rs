@@ -39,11 +39,12 @@ pub trait FromGuest: Any + Send {
     /// A [`Fault`] when the guest broke the ring's rules: the port is over.
     fn pull<'p>(&mut self, pull: Pull<'_, 'p>) -> Result<NblQueue<'p>, Fault>;
 
-    /// Gives frames back to the guest: they were delivered or dropped. Notifies the guest at most once.
+    /// Gives frames back to the guest: they were delivered or dropped. Notifies the guest at most once; true if
+    /// it did.
     ///
     /// # Errors
     /// As [`FromGuest::pull`].
-    fn complete(&mut self, done: &NblQueue<'_>) -> Result<(), Fault>;
+    fn complete(&mut self, done: &NblQueue<'_>) -> Result<bool, Fault>;
 
     /// Keeps frames, in this order, to be pulled again: their receiver has no buffers. The guest's
     /// buffers stay taken, which is what holds the sender back.
@@ -80,12 +81,12 @@ pub trait ToGuest: Send + Sync {
     /// more.
     fn posted(&self) -> u16;
 
-    /// Hands the filled buffers to the guest and notifies it at most once. Called exactly once for each
-    /// [`ToGuest::reserve`] that noted a buffer.
+    /// Hands the filled buffers to the guest and notifies it at most once; true if it did. Called exactly once
+    /// for each [`ToGuest::reserve`] that noted a buffer.
     ///
     /// # Errors
     /// As [`ToGuest::reserve`].
-    fn publish(&self, reservation: &Reservation) -> Result<(), Fault>;
+    fn publish(&self, reservation: &Reservation) -> Result<bool, Fault>;
 }
 
 /// Why a port was closed, in words for an administrator.

@@ -94,7 +94,7 @@ pub(crate) fn run(
     lane.taken(done.len() as u64, bytes, lookahead_bytes);
     switched?;
     if !done.is_empty() {
-        ring.from_guest.complete(&done)?;
+        lane.called(ring.from_guest.complete(&done)?);
     }
     if !held.is_empty() {
         lane.held(held.len() as u64);

@@ -143,15 +143,18 @@ impl FromGuestRing {
         }
     }
 
-    fn flush(&mut self) {
+    /// Gives back what is used; true when the guest was notified of it.
+    fn flush(&mut self) -> bool {
         if self.used.is_empty() {
-            return;
+            return false;
         }
         let lease = self.ring.lease(self.used.iter().map(|used| used.head));
         self.ring.complete(lease, self.used.drain(..));
-        if self.ring.needs_call() {
+        let needs_call = self.ring.needs_call();
+        if needs_call {
             self.call.ring();
         }
+        needs_call
     }
 }
 
@@ -183,13 +186,12 @@ impl FromGuest for FromGuestRing {
         taken
     }
 
-    fn complete(&mut self, done: &NblQueue<'_>) -> Result<(), Fault> {
+    fn complete(&mut self, done: &NblQueue<'_>) -> Result<bool, Fault> {
         self.used.extend(done.iter().map(|frame| Used {
             head: frame.token() as u16,
             written: 0,
         }));
-        self.flush();
-        Ok(())
+        Ok(self.flush())
     }
 
     fn hold(&mut self, waiting: &NblQueue<'_>) {

@@ -200,7 +200,7 @@ impl ToGuest for ToGuestRing {
         self.lock().ring.posted()
     }
 
-    fn publish(&self, reservation: &Reservation) -> Result<(), Fault> {
+    fn publish(&self, reservation: &Reservation) -> Result<bool, Fault> {
         let needs_call = {
             let ring = &mut self.lock().ring;
             let used = reservation.buffers().iter().map(|filled| Used {
@@ -213,7 +213,7 @@ impl ToGuest for ToGuestRing {
         if needs_call {
             self.call.ring();
         }
-        self.still_there()
+        self.still_there().map(|()| needs_call)
     }
 }
 

@@ -115,8 +115,8 @@ impl FromGuest for Busy {
         Ok(frames)
     }
 
-    fn complete(&mut self, _done: &NblQueue<'_>) -> Result<(), Fault> {
-        Ok(())
+    fn complete(&mut self, _done: &NblQueue<'_>) -> Result<bool, Fault> {
+        Ok(false)
     }
 
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}

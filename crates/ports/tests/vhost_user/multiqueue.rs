@@ -245,7 +245,7 @@ fn a_slow_ring_holds_its_own_flows_back_and_no_others() {
     let sent: Vec<_> = (0..200).map(|which| datagram(B, A, quick, which)).collect();
     for (which, frame) in sent.iter().enumerate() {
         a.send_all([&frame[..]]);
-        assert_eq!(b.receive(1), [frame.clone()], "frame {which}");
+        assert!(b.receive(1)[0] == *frame, "frame {which}");
     }
 }
 

@@ -18,8 +18,8 @@ impl FromGuest for Broken {
         panic!("a bug of ours, on purpose");
     }
 
-    fn complete(&mut self, _done: &NblQueue<'_>) -> Result<(), Fault> {
-        Ok(())
+    fn complete(&mut self, _done: &NblQueue<'_>) -> Result<bool, Fault> {
+        Ok(false)
     }
 
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}

@@ -104,6 +104,24 @@ fn frames_of_every_size_arrive_whole_and_in_order() {
 }
 
 #[test]
+fn what_a_worker_did_is_counted() {
+    let bench = Bench::new(1, 2);
+    let [mut a, mut b] = [0, 1].map(|port| bench.attach(port, GuestOptions::default()));
+    for which in 0..10 {
+        a.send_all([&frame(BROADCAST, A, which, 200)[..]]);
+        b.receive(1);
+    }
+    // The worker's clock is read again when it goes to sleep.
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    let worker = bench.switch.status().workers.swap_remove(0);
+    assert_eq!((worker.frames, worker.rings), (10, 2));
+    assert_eq!(worker.bytes_copied, 10 * (128 + 200));
+    // One for each frame on either side, and whatever is not sent is spared.
+    assert_eq!(worker.calls + worker.calls_suppressed, 20);
+    assert!(worker.calls > 0 && worker.busy_ns > 0, "{worker:?}");
+}
+
+#[test]
 fn a_stream_between_two_guests_loses_nothing() {
     for workers in [1, 2] {
         let bench = Bench::new(workers, 2);
