@@ -23,6 +23,7 @@ const OPTIONS: GuestOptions = GuestOptions {
     mergeable: true,
     indirect: true,
     event_idx: true,
+    pairs: 1,
 };
 
 /// A switch with two bystanders, a guest that sends to everybody when asked, and a port for the attacker.
