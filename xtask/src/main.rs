@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod check;
-mod kernel;
 mod lints;
 mod setup;
 mod step;

@@ -66,7 +66,8 @@ fn measure(shape: Shape) -> [f64; 3] {
         desc_uva: TABLE as u64,
         avail_uva: AVAIL as u64,
         used_uva: USED as u64,
-        next_avail: 0,
+        packed: false,
+        base: 0,
         event_idx: true,
         indirect: true,
     };

@@ -251,6 +251,13 @@ impl Chains {
         Ok(())
     }
 
+    /// Calls the chain that was finished last by another name than it was begun with.
+    pub(crate) fn rename_last(&mut self, head: u16) {
+        if let Some(entry) = self.entries[..self.count].last_mut() {
+            entry.head = head;
+        }
+    }
+
     /// Forgets the chain that was begun and not finished.
     pub(crate) fn abandon(&mut self) {
         self.filled = self.open.first;

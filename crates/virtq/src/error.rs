@@ -9,16 +9,25 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RingError {
-    /// Virtio 1.2 section 2.7: the size is a power of two. Zero is no ring.
+    /// Virtio 1.2 sections 2.7 and 2.8: a split ring's size is a power of two. Zero is no ring.
     #[error(
-        "a ring of {size} descriptors: the size must be a power of two from 1 to {}",
+        "a ring of {size} descriptors: the size must be from 1 to {}, and of a split ring a power of two",
         crate::MAX_SIZE
     )]
     Size {
         /// The size asked for.
         size: u16,
     },
-    /// Virtio 1.2 section 2.7: 16 bytes for the descriptor table, 2 for the avail ring, 4 for the used ring.
+    /// Vhost-user specification, "Vring descriptor indices": 16 bits of a split ring, two places inside of a packed one that
+    /// are at most the ring apart.
+    #[error("the ring of {size} descriptors cannot go on at {base:#x}")]
+    Base {
+        /// What SET_VRING_BASE said.
+        base: u32,
+        /// Of the ring.
+        size: u16,
+    },
+    /// Virtio 1.2 sections 2.7 and 2.8.10.1: each area has its alignment.
     #[error("the {area} at {uva:#x} is not aligned to {} bytes", area.alignment())]
     Misaligned {
         /// Which area.
@@ -128,6 +137,44 @@ pub enum RingError {
         /// Bytes of the table.
         len: u32,
     },
+    /// Virtio 1.2 section 2.8.7: a packed ring's list is of descriptors or is one indirect table, and not both.
+    #[error("the chain at {head} has an indirect table among other descriptors")]
+    IndirectInList {
+        /// Of the chain.
+        head: u16,
+    },
+    /// A packed ring's buffer id is one of as many as the ring has descriptors.
+    #[error("the chain at {head} has buffer id {id} in a ring of {size}")]
+    IdOutOfRange {
+        /// Of the chain.
+        head: u16,
+        /// What the driver wrote.
+        id: u16,
+        /// Of the ring.
+        size: u16,
+    },
+    /// Virtio 1.2 section 2.8.21: the driver uses a buffer id again only after it came back used.
+    #[error("the chain at {head} has buffer id {id}, which is in flight")]
+    IdInFlight {
+        /// Of the chain.
+        head: u16,
+        /// What the driver wrote.
+        id: u16,
+    },
+    /// Virtio 1.2 section 2.8.14: the driver changes no descriptor of a packed ring before it was used.
+    #[error("descriptor {slot} is made available again while its chain is in flight")]
+    SlotInFlight {
+        /// Of the descriptor.
+        slot: u16,
+    },
+    /// Virtio 1.2 section 2.8.17: a packed ring's list is made available whole.
+    #[error("the chain at {head} goes on at descriptor {slot}, which is not available")]
+    ListBroken {
+        /// Of the chain.
+        head: u16,
+        /// Of the descriptor.
+        slot: u16,
+    },
     /// The indirect table is not in the guest's memory, or not in one region of it.
     #[error("the indirect table at {gpa:#x} does not lie in one region of the guest's memory")]
     IndirectUnmapped {
@@ -136,7 +183,7 @@ pub enum RingError {
     },
 }
 
-/// One of the three areas of a split ring.
+/// One of the three areas of a ring of either format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Area {
     /// The descriptor table.
@@ -145,15 +192,21 @@ pub enum Area {
     Avail,
     /// The used ring.
     Used,
+    /// The descriptor ring of a packed ring.
+    DescriptorRing,
+    /// The driver's event suppression structure of a packed ring.
+    DriverEvent,
+    /// The device's event suppression structure of a packed ring.
+    DeviceEvent,
 }
 
 impl Area {
-    /// In bytes (virtio 1.2 section 2.7).
+    /// In bytes (virtio 1.2 sections 2.7 and 2.8.10.1).
     pub(crate) const fn alignment(self) -> u64 {
         match self {
-            Area::DescriptorTable => 16,
+            Area::DescriptorTable | Area::DescriptorRing => 16,
             Area::Avail => 2,
-            Area::Used => 4,
+            Area::Used | Area::DriverEvent | Area::DeviceEvent => 4,
         }
     }
 }
@@ -164,6 +217,9 @@ impl fmt::Display for Area {
             Area::DescriptorTable => "descriptor table",
             Area::Avail => "avail ring",
             Area::Used => "used ring",
+            Area::DescriptorRing => "descriptor ring",
+            Area::DriverEvent => "driver's event suppression",
+            Area::DeviceEvent => "device's event suppression",
         })
     }
 }

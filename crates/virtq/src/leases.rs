@@ -132,7 +132,7 @@ impl Leases {
 
     /// Whether all places of `lease` are leased and none is complete.
     #[inline]
-    fn is_waiting(&self, lease: Lease) -> bool {
+    pub(crate) fn is_waiting(&self, lease: Lease) -> bool {
         let ahead = lease.start.wrapping_sub(self.published);
         let is_leased = u32::from(ahead) + u32::from(lease.count) <= u32::from(self.outstanding());
         // The first place stands for all: leases do not overlap.

@@ -5,13 +5,13 @@
 //! bytes in the buffers, and it knows no socket, no thread and no Ethernet.
 //!
 //! ```text
-//!             pending, take, untake                   lease, complete
-//!  driver ──> avail ring ──> Chains ──> (the port's work) ──> used ring ──> driver
+//!             take, untake                            lease, complete
+//!  driver ──> available ──> Chains ──> (the port's work) ──> used ──> driver
 //!             arm, disarm: kicks to us                 needs_call: calls to the driver
 //! ```
 //!
 //! Invariants: every word of the driver is read once into a host value, judged, then used; whatever the driver writes, the
-//! answer is a chain that obeys virtio 1.2 section 2.7 or a [`RingError`] that names the rule it breaks, and never a panic, an
+//! answer is a chain that obeys virtio 1.2 sections 2.7 or 2.8 or a [`RingError`] that names the rule it breaks, and never a panic, an
 //! endless loop or an allocation. What lies behind a chain's addresses is for the reader of the chain to check.
 //!
 //! A ring is plain data behind `&mut self`. Workers that share one wrap it in a lock, take buffers and a [`Lease`] under it,
@@ -22,6 +22,8 @@
 mod chain;
 mod error;
 mod leases;
+mod packed;
+mod place;
 mod split;
 
 use shmem::GuestMemory;
@@ -30,22 +32,24 @@ pub use chain::{Buf, Chain, Chains};
 pub use error::{Area, RingError};
 pub use leases::{Lease, Leases};
 
-/// The largest ring we accept. Virtio 1.2 section 2.7 allows 32768; no network driver comes near this.
+/// The largest ring we accept. Virtio 1.2 sections 2.7 and 2.8 allow 32768; no network driver comes near this.
 pub const MAX_SIZE: u16 = 4096;
 
 /// What the frontend says about a ring before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Number of descriptors: a power of two up to [`MAX_SIZE`].
+    /// VIRTIO_F_RING_PACKED was negotiated: one descriptor ring, and an event suppression structure of each side.
+    pub packed: bool,
+    /// Number of descriptors: up to [`MAX_SIZE`], of a split ring a power of two.
     pub size: u16,
-    /// Descriptor table, as the frontend's virtual address.
+    /// Descriptor table or ring, as the frontend's virtual address.
     pub desc_uva: u64,
-    /// Avail ring (driver area), as the frontend's virtual address.
+    /// Driver area, as the frontend's virtual address: avail ring or the driver's event suppression.
     pub avail_uva: u64,
-    /// Used ring (device area), as the frontend's virtual address.
+    /// Device area, as the frontend's virtual address: used ring or the device's event suppression.
     pub used_uva: u64,
-    /// Where to go on in the avail ring: what SET_VRING_BASE carried.
-    pub next_avail: u16,
+    /// Where to go on: what SET_VRING_BASE carried, and [`Ring::base`] said.
+    pub base: u32,
     /// VIRTIO_F_EVENT_IDX was negotiated.
     pub event_idx: bool,
     /// VIRTIO_F_INDIRECT_DESC was negotiated.
@@ -55,7 +59,7 @@ pub struct Layout {
 /// A chain handed back to the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Used {
-    /// Which chain: [`Chain::head`].
+    /// Which chain: [`Chain::head`], which of a packed ring is the buffer id.
     pub head: u16,
     /// Bytes written into its writable buffers, from the first on.
     pub written: u32,
@@ -66,17 +70,24 @@ pub struct Used {
 pub enum Ring {
     /// Descriptor table, avail ring and used ring (virtio 1.2 section 2.7).
     Split(split::Ring),
+    /// Descriptor ring and event suppression structures (virtio 1.2 section 2.8).
+    Packed(packed::Ring),
 }
 
 impl Ring {
-    /// Finds the ring's areas in the frontend's memory and goes on where it stood: at [`Layout::next_avail`] in the avail
-    /// ring, and in the used ring at the index found in memory. The ring starts armed, and the first chains completed are
-    /// always worth a call, for nobody knows what a predecessor left unsaid.
+    /// Finds the ring's areas in the frontend's memory and goes on where it stood, at [`Layout::base`]; in a split ring's used
+    /// ring at the index found in memory. The ring starts armed, and the first chains completed are always worth a call, for
+    /// nobody knows what a predecessor left unsaid.
     ///
     /// # Errors
-    /// A size that is not a power of two up to [`MAX_SIZE`], an area that is misaligned or not in one region of `memory`.
+    /// A size that the format cannot have, a base outside the ring, an area that is misaligned or not in one region of
+    /// `memory`.
     pub fn open(layout: &Layout, memory: &GuestMemory) -> Result<Ring, RingError> {
-        split::Ring::open(layout, memory).map(Ring::Split)
+        if layout.packed {
+            packed::Ring::open(layout, memory).map(Ring::Packed)
+        } else {
+            split::Ring::open(layout, memory).map(Ring::Split)
+        }
     }
 
     /// Number of descriptors.
@@ -85,17 +96,17 @@ impl Ring {
     pub fn size(&self) -> u16 {
         match self {
             Ring::Split(ring) => ring.size(),
+            Ring::Packed(ring) => ring.size(),
         }
     }
 
-    /// How many chains the driver has made available that were not taken yet.
-    ///
-    /// # Errors
-    /// [`RingError::TooManyInFlight`].
+    /// Whether there is something to take: a chain, or the breach of a rule, which the taking finds.
+    #[must_use]
     #[inline]
-    pub fn pending(&self) -> Result<u16, RingError> {
+    pub fn has_pending(&self) -> bool {
         match self {
-            Ring::Split(ring) => ring.pending(),
+            Ring::Split(ring) => ring.has_pending(),
+            Ring::Packed(ring) => ring.has_pending(),
         }
     }
 
@@ -105,6 +116,7 @@ impl Ring {
     pub fn posted(&self) -> u16 {
         match self {
             Ring::Split(ring) => ring.posted(),
+            Ring::Packed(ring) => ring.posted(),
         }
     }
 
@@ -115,6 +127,7 @@ impl Ring {
     pub fn seen(&self) -> u16 {
         match self {
             Ring::Split(ring) => ring.seen(),
+            Ring::Packed(ring) => ring.seen(),
         }
     }
 
@@ -133,6 +146,7 @@ impl Ring {
     ) -> Result<usize, RingError> {
         match self {
             Ring::Split(ring) => ring.take(memory, max, chains),
+            Ring::Packed(ring) => ring.take(memory, max, chains),
         }
     }
 
@@ -141,6 +155,7 @@ impl Ring {
     pub fn untake(&mut self, heads: impl ExactSizeIterator<Item = u16>) {
         match self {
             Ring::Split(ring) => ring.untake(heads.len()),
+            Ring::Packed(ring) => ring.untake(heads),
         }
     }
 
@@ -152,6 +167,7 @@ impl Ring {
     pub fn lease(&mut self, heads: impl ExactSizeIterator<Item = u16>) -> Lease {
         match self {
             Ring::Split(ring) => ring.lease(heads.len()),
+            Ring::Packed(ring) => ring.lease(heads),
         }
     }
 
@@ -164,6 +180,7 @@ impl Ring {
     pub fn complete(&mut self, lease: Lease, entries: impl ExactSizeIterator<Item = Used>) {
         match self {
             Ring::Split(ring) => ring.complete(lease, entries),
+            Ring::Packed(ring) => ring.complete(lease, entries),
         }
     }
 
@@ -172,6 +189,7 @@ impl Ring {
     pub fn needs_call(&mut self) -> bool {
         match self {
             Ring::Split(ring) => ring.needs_call(),
+            Ring::Packed(ring) => ring.needs_call(),
         }
     }
 
@@ -181,6 +199,7 @@ impl Ring {
     pub fn arm(&mut self) -> bool {
         match self {
             Ring::Split(ring) => ring.arm(),
+            Ring::Packed(ring) => ring.arm(),
         }
     }
 
@@ -189,15 +208,18 @@ impl Ring {
     pub fn disarm(&mut self) {
         match self {
             Ring::Split(ring) => ring.disarm(),
+            Ring::Packed(ring) => ring.disarm(),
         }
     }
 
-    /// Where the avail ring is read next: what GET_VRING_BASE answers once nothing is in flight.
+    /// Where the next chain is read, and where the next one is handed back if the format does not say it in memory: what
+    /// GET_VRING_BASE answers once nothing is in flight.
     #[must_use]
     #[inline]
-    pub fn next_avail(&self) -> u16 {
+    pub fn base(&self) -> u32 {
         match self {
-            Ring::Split(ring) => ring.next_avail(),
+            Ring::Split(ring) => ring.base(),
+            Ring::Packed(ring) => ring.base(),
         }
     }
 
@@ -207,6 +229,7 @@ impl Ring {
     pub fn in_flight(&self) -> u16 {
         match self {
             Ring::Split(ring) => ring.in_flight(),
+            Ring::Packed(ring) => ring.in_flight(),
         }
     }
 }

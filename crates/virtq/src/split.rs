@@ -21,9 +21,10 @@ mod table;
 
 use std::sync::atomic::{Ordering, fence};
 
-use shmem::{Array, ArrayError, GuestMemory, Word};
+use shmem::{Array, GuestMemory};
 
 use self::table::Table;
+use crate::place::Place;
 use crate::{Area, Chains, Layout, Lease, Leases, MAX_SIZE, RingError, Used};
 
 /// The device side of one split virtqueue.
@@ -69,11 +70,15 @@ impl Ring {
     /// As [`crate::Ring::open`].
     pub(crate) fn open(layout: &Layout, memory: &GuestMemory) -> Result<Ring, RingError> {
         let &Layout {
-            size, event_idx, ..
+            size,
+            base,
+            event_idx,
+            ..
         } = layout;
         if !size.is_power_of_two() || size > MAX_SIZE {
             return Err(RingError::Size { size });
         }
+        let next_avail = u16::try_from(base).map_err(|_| RingError::Base { base, size })?;
         let count = usize::from(size);
         let [table, avail, used] = [
             (Area::DescriptorTable, layout.desc_uva),
@@ -96,8 +101,8 @@ impl Ring {
             elements,
             avail_event,
             size,
-            next_avail: layout.next_avail,
-            avail_idx: layout.next_avail,
+            next_avail,
+            avail_idx: next_avail,
             in_flight: 0,
             leases: Leases::new(used_idx),
             unannounced: OVERDUE,
@@ -114,8 +119,8 @@ impl Ring {
     }
 
     #[inline]
-    pub(crate) fn next_avail(&self) -> u16 {
-        self.next_avail
+    pub(crate) fn base(&self) -> u32 {
+        self.next_avail.into()
     }
 
     #[inline]
@@ -124,8 +129,8 @@ impl Ring {
     }
 
     #[inline]
-    pub(crate) fn pending(&self) -> Result<u16, RingError> {
-        Ok(self.look()?.wrapping_sub(self.next_avail))
+    pub(crate) fn has_pending(&self) -> bool {
+        self.look() != Ok(self.next_avail)
     }
 
     #[inline]
@@ -252,7 +257,7 @@ impl Ring {
         }
         self.ask_for_kicks();
         fence(Ordering::SeqCst);
-        self.pending() != Ok(0)
+        self.has_pending()
     }
 
     #[inline]
@@ -301,29 +306,5 @@ impl Ring {
         if let Some(avail_event) = &self.avail_event {
             avail_event.write(0, self.next_avail.to_le());
         }
-    }
-}
-
-/// Where an area of the ring lies, until it is found.
-struct Place<'a> {
-    memory: &'a GuestMemory,
-    area: Area,
-    uva: u64,
-}
-
-impl Place<'_> {
-    /// `count` words from the `at`th byte of the area on.
-    fn array<T: Word>(&self, at: u64, count: usize) -> Result<Array<T>, RingError> {
-        let &Place { memory, area, uva } = self;
-        let misaligned = RingError::Misaligned { area, uva };
-        if !uva.is_multiple_of(area.alignment()) {
-            return Err(misaligned);
-        }
-        let unmapped = RingError::Unmapped { area, uva };
-        let at = uva.checked_add(at).ok_or(unmapped)?;
-        memory.array_at_uva(at, count).map_err(|error| match error {
-            ArrayError::Misaligned { .. } => misaligned,
-            _ => unmapped,
-        })
     }
 }

@@ -14,10 +14,13 @@ pub(super) const EVENT_IDX: u64 = 1 << 29;
 pub(super) const PROTOCOL_FEATURES: u64 = 1 << 30;
 /// VIRTIO_F_VERSION_1 (virtio 1.2 6). Required: the header layout and byte order hang on it.
 pub(super) const VERSION_1: u64 = 1 << 32;
+/// VIRTIO_F_RING_PACKED (virtio 1.2 6). VIRTIO_F_IN_ORDER is not offered with it: frames that wait for a receiver's
+/// buffers are completed after later ones.
+pub(super) const RING_PACKED: u64 = 1 << 34;
 
 /// Everything offered.
 pub(super) const OFFERED: u64 =
-    MRG_RXBUF | MQ | INDIRECT_DESC | EVENT_IDX | PROTOCOL_FEATURES | VERSION_1;
+    MRG_RXBUF | MQ | INDIRECT_DESC | EVENT_IDX | PROTOCOL_FEATURES | VERSION_1 | RING_PACKED;
 
 /// Protocol features offered.
 pub(super) const OFFERED_PROTOCOL: VhostUserProtocolFeatures = VhostUserProtocolFeatures::REPLY_ACK

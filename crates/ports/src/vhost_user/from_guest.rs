@@ -57,12 +57,12 @@ impl FromGuestRing {
 
     /// Ends the ring: frames still held are given back undelivered. Returns where the guest's next
     /// chain stands, for GET_VRING_BASE.
-    pub(super) fn finish(mut self) -> (u16, Kick) {
+    pub(super) fn finish(mut self) -> (u32, Kick) {
         self.settle();
         let undelivered = |head| Used { head, written: 0 };
         self.used.extend(self.chains.heads(0).map(undelivered));
         self.flush();
-        (self.ring.next_avail(), self.kick)
+        (self.ring.base(), self.kick)
     }
 
     /// Forgets the chains of the last burst but those that are held.
@@ -203,7 +203,7 @@ impl FromGuest for FromGuestRing {
 
     fn has_more(&self) -> bool {
         // A ring that lies is found out by the pull.
-        self.ring.pending() != Ok(0)
+        self.ring.has_pending()
     }
 
     fn arm(&mut self) -> bool {

@@ -169,13 +169,13 @@ impl Session {
         if is_receive(at) {
             self.switch.stop_to_guest(self.port, pair);
             if let Some(ring) = self.to_guest[pair].take() {
-                vring.next_avail = ring.next_avail();
+                vring.base = ring.base();
             }
         } else if let Some(ring) = self.switch.stop_from_guest(self.port, pair) {
             let ring: Box<dyn Any> = ring;
             if let Ok(ring) = ring.downcast::<FromGuestRing>() {
-                let (next_avail, kick) = ring.finish();
-                vring.next_avail = next_avail;
+                let (base, kick) = ring.finish();
+                vring.base = base;
                 vring.kick = Some(kick);
             }
         }
@@ -324,13 +324,8 @@ impl VhostUserBackendReqHandlerMut for Session {
 
     fn set_vring_base(&mut self, index: u32, base: u32) -> Result<()> {
         let (at, _) = self.vring(index)?;
-        let Ok(next_avail) = u16::try_from(base) else {
-            return Err(self.refuse(format!(
-                "virtqueue {index} cannot stand at {base}: a split ring's index has 16 bits"
-            )));
-        };
         self.stop(at);
-        self.vrings[at].next_avail = next_avail;
+        self.vrings[at].base = base;
         self.start_ready()
     }
 
@@ -339,10 +334,7 @@ impl VhostUserBackendReqHandlerMut for Session {
         self.stop(at);
         // A stopped ring starts again at the next SET_VRING_KICK, not before.
         self.vrings[at].kick = None;
-        Ok(VhostUserVringState::new(
-            index,
-            u32::from(self.vrings[at].next_avail),
-        ))
+        Ok(VhostUserVringState::new(index, self.vrings[at].base))
     }
 
     fn set_vring_kick(&mut self, index: u8, file: Option<File>) -> Result<()> {

@@ -59,8 +59,8 @@ impl ToGuestRing {
     }
 
     /// Where the guest's next buffer stands, for GET_VRING_BASE. No worker may be filling the ring.
-    pub(super) fn next_avail(&self) -> u16 {
-        self.lock().ring.next_avail()
+    pub(super) fn base(&self) -> u32 {
+        self.lock().ring.base()
     }
 
     fn still_there(&self) -> Result<(), Fault> {

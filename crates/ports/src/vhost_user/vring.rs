@@ -6,15 +6,15 @@ use shmem::GuestMemory;
 use virtq::{Layout, Ring, RingError};
 
 use super::eventfd::{Call, Kick};
-use super::features::{EVENT_IDX, INDIRECT_DESC, PROTOCOL_FEATURES};
+use super::features::{EVENT_IDX, INDIRECT_DESC, PROTOCOL_FEATURES, RING_PACKED};
 
 /// One virtqueue, as configured so far.
 #[derive(Default)]
 pub(super) struct Vring {
     pub(super) size: Option<u16>,
     pub(super) addresses: Option<Addresses>,
-    /// Where the guest's next chain stands (SET_VRING_BASE), kept while the ring is stopped.
-    pub(super) next_avail: u16,
+    /// Where the ring goes on (SET_VRING_BASE), kept while it is stopped.
+    pub(super) base: u32,
     /// Set by SET_VRING_KICK, which starts the ring; taken by the ring while it runs.
     pub(super) kick: Option<Kick>,
     pub(super) call: Arc<Call>,
@@ -52,7 +52,8 @@ impl Vring {
             desc_uva: at.descriptors,
             avail_uva: at.avail,
             used_uva: at.used,
-            next_avail: self.next_avail,
+            packed: features & RING_PACKED != 0,
+            base: self.base,
             event_idx: features & EVENT_IDX != 0,
             indirect: features & INDIRECT_DESC != 0,
         };

@@ -50,11 +50,16 @@ impl Neighbours {
 fn every_violation_of_a_ring_closes_its_port_with_a_reason() {
     let bench = Bench::new(1, 3);
     let mut neighbours = Neighbours::new(&bench);
-    for attack in RING_ATTACKS {
-        let options = GuestOptions {
-            memory: 16 << 20,
-            ..GuestOptions::default()
-        };
+    let formats = [false, true].map(|packed| GuestOptions {
+        memory: 16 << 20,
+        packed,
+        ..GuestOptions::default()
+    });
+    let attacks = formats.iter().flat_map(|options| {
+        let suits = RING_ATTACKS.iter().filter(|attack| attack.suits(options));
+        suits.map(|attack| (attack, *options))
+    });
+    for (attack, options) in attacks {
         let mut hostile = bench.attach(2, options);
         let before = bench.status(2);
         (attack.strike)(&mut hostile.guest);

@@ -84,6 +84,7 @@ fn options(kind: u8) -> GuestOptions {
         indirect: kind & 1 != 0,
         event_idx: kind & 2 != 0,
         buffer_size: if kind & 4 != 0 { 2048 } else { 512 },
+        packed: kind & 8 != 0,
         ..GuestOptions::default()
     }
 }
@@ -95,7 +96,7 @@ proptest! {
     #[test]
     fn any_sequence_of_frames_equals_the_naive_model(
         bursts in bursts(),
-        kinds in proptest::array::uniform3(0..8u8),
+        kinds in proptest::array::uniform3(0..16u8),
         workers in 1..3usize,
     ) {
         let configured = [(0, station(STATIONS - 2), Some(0)), (1, station(STATIONS - 1), None)];

@@ -58,14 +58,17 @@ fn an_unknown_destination_is_flooded_and_a_learnt_one_is_not() {
 
 #[test]
 fn frames_of_every_size_arrive_whole_and_in_order() {
-    for (mergeable, indirect, event_idx) in [
+    for (packed, indirect, event_idx) in [
+        (false, true, true),
+        (false, false, false),
+        (false, false, true),
         (true, true, true),
         (true, false, false),
         (true, false, true),
     ] {
         let bench = Bench::new(1, 2);
         let options = GuestOptions {
-            mergeable,
+            packed,
             indirect,
             event_idx,
             ..GuestOptions::default()
@@ -123,9 +126,13 @@ fn what_a_worker_did_is_counted() {
 
 #[test]
 fn a_stream_between_two_guests_loses_nothing() {
-    for workers in [1, 2] {
+    for (workers, packed) in [(1, false), (2, false), (1, true), (2, true)] {
         let bench = Bench::new(workers, 2);
-        let [mut a, mut b] = [0, 1].map(|port| bench.attach(port, GuestOptions::default()));
+        let options = GuestOptions {
+            packed,
+            ..GuestOptions::default()
+        };
+        let [mut a, mut b] = [0, 1].map(|port| bench.attach(port, options));
         b.send_all([&frame(BROADCAST, B, 0, 60)[..]]);
         a.receive(1);
         bench.wait_for(1, |port| !port.queue.filters.is_empty());

@@ -276,9 +276,10 @@ impl Frontend {
             .set_vring_num(index, ring.size())
             .or_else(at.failed())?;
         at.step("SET_VRING_BASE");
-        self.protocol
-            .set_vring_base(index, ring.base() as u16)
-            .or_else(at.failed())?;
+        let base = Message::new(FrontendReq::SET_VRING_BASE.into())
+            .with_u32(index as u32)
+            .with_u32(ring.base());
+        self.send("SET_VRING_BASE", base)?;
         at.step("SET_VRING_ADDR");
         let areas = ring.areas();
         let addresses = VringConfigData {
@@ -297,8 +298,7 @@ impl Frontend {
         self.give_event(FrontendReq::SET_VRING_CALL, "SET_VRING_CALL", index, events)
     }
 
-    /// The protocol crate takes eventfds only in a type that cannot be made safely from a file we own, so these two
-    /// messages go out by our own hand.
+    /// The protocol crate takes eventfds only in a type that cannot be made safely from a file we own.
     fn give_event(
         &mut self,
         request: FrontendReq,
@@ -314,6 +314,11 @@ impl Frontend {
         let message = Message::new(request.into())
             .with_u64(index as u64)
             .with_fd(fd)?;
+        self.send(step, message)
+    }
+
+    /// A message that the protocol crate cannot say: with a file of ours, or with a base of 32 bits.
+    fn send(&mut self, step: &'static str, message: Message) -> Result<(), FrontendError> {
         if !self.acks {
             return Ok(self.raw.send(&message)?);
         }

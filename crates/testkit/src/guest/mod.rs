@@ -45,6 +45,8 @@ pub mod features {
     pub const PROTOCOL_FEATURES: u64 = 1 << 30;
     /// Not a legacy device.
     pub const VERSION_1: u64 = 1 << 32;
+    /// The rings are packed.
+    pub const RING_PACKED: u64 = 1 << 34;
 }
 
 /// What kind of guest.
@@ -52,8 +54,10 @@ pub mod features {
 pub struct GuestOptions {
     /// Bytes of memory.
     pub memory: u64,
-    /// Descriptors in each ring, a power of two up to 4096.
+    /// Descriptors in each ring, from 2 to 4096; of split rings a power of two.
     pub ring_size: u16,
+    /// Whether the rings are packed (VIRTIO_F_RING_PACKED).
+    pub packed: bool,
     /// Bytes of each receive buffer, the 12 bytes of header included.
     pub buffer_size: u32,
     /// Whether a frame may go over several receive buffers (VIRTIO_NET_F_MRG_RXBUF). A guest that does not merge posts each
@@ -72,6 +76,7 @@ impl Default for GuestOptions {
         GuestOptions {
             memory: 64 << 20,
             ring_size: 256,
+            packed: false,
             buffer_size: 2048,
             mergeable: true,
             indirect: true,
@@ -96,7 +101,9 @@ pub enum GuestError {
         memory: u64,
     },
     /// An impossible ring.
-    #[error("a ring of {0} descriptors is not possible: use a power of two from 2 to {MAX_SIZE}")]
+    #[error(
+        "a ring of {0} descriptors is not possible: use 2 to {MAX_SIZE}, of split rings a power of two"
+    )]
     RingSize(u16),
     /// A receive buffer that cannot take a frame's beginning.
     #[error(
@@ -206,13 +213,15 @@ impl Guest {
         let GuestOptions {
             memory,
             ring_size,
+            packed,
             buffer_size,
             mergeable,
             indirect,
             event_idx,
             pairs,
         } = options;
-        if !ring_size.is_power_of_two() || !(2..=MAX_SIZE).contains(&ring_size) {
+        let fits_format = packed || ring_size.is_power_of_two();
+        if !fits_format || !(2..=MAX_SIZE).contains(&ring_size) {
             return Err(GuestError::RingSize(ring_size));
         }
         if buffer_size <= NET_HEADER as u32 {
@@ -220,6 +229,7 @@ impl Guest {
         }
         let ring = RingOptions {
             size: ring_size,
+            packed,
             indirect,
             event_idx,
         };
@@ -331,6 +341,7 @@ impl Guest {
     /// The features that this guest's rings are laid out for.
     pub fn features(&self) -> u64 {
         let GuestOptions {
+            packed,
             mergeable,
             indirect,
             event_idx,
@@ -343,6 +354,7 @@ impl Guest {
             | if_set(indirect, features::INDIRECT_DESC)
             | if_set(event_idx, features::EVENT_IDX)
             | if_set(pairs > 1, features::MQ)
+            | if_set(packed, features::RING_PACKED)
     }
 
     /// A piece of memory that neither rings nor buffers use.

@@ -6,14 +6,18 @@
 //!
 //! Invariant: an attack never harms the process that carries it out, unless it is also the one that is attacked.
 
+mod packed_rings;
 mod protocol;
 mod rings;
+mod split_rings;
 
+pub use packed_rings::*;
 pub use protocol::*;
 pub use rings::*;
+pub use split_rings::*;
 
 use crate::frontend::Script;
-use crate::guest::Guest;
+use crate::guest::{Guest, GuestOptions};
 
 /// What a ring attack breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,17 @@ pub enum Breaks {
     Frame,
 }
 
+/// Which rings an attack is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Formats {
+    /// Split and packed ones.
+    Both,
+    /// Split ones only.
+    Split,
+    /// Packed ones only.
+    Packed,
+}
+
 /// An attack through the rings of a guest that is attached and has nothing in flight from itself.
 #[derive(Clone, Copy)]
 pub struct RingAttack {
@@ -33,8 +48,21 @@ pub struct RingAttack {
     pub name: &'static str,
     /// What it breaks.
     pub breaks: Breaks,
+    /// The rings it is for.
+    pub formats: Formats,
     /// Does it, publishes and kicks.
     pub strike: fn(&mut Guest),
+}
+
+impl RingAttack {
+    /// Whether it can be carried out by such a guest.
+    pub fn suits(&self, options: &GuestOptions) -> bool {
+        match self.formats {
+            Formats::Both => true,
+            Formats::Split => !options.packed,
+            Formats::Packed => options.packed,
+        }
+    }
 }
 
 /// An attack through the protocol: spoils a proper attachment.
@@ -47,10 +75,15 @@ pub struct ProtocolAttack {
 }
 
 macro_rules! ring_attacks {
-    ($($breaks:ident: $($name:ident),+;)+) => {
+    ($($formats:ident $breaks:ident: $($name:ident),+;)+) => {
         /// Every attack through the rings.
         pub const RING_ATTACKS: &[RingAttack] = &[$($(
-            RingAttack { name: stringify!($name), breaks: Breaks::$breaks, strike: rings::$name },
+            RingAttack {
+                name: stringify!($name),
+                breaks: Breaks::$breaks,
+                formats: Formats::$formats,
+                strike: $name,
+            },
         )+)+];
     };
 }
@@ -65,13 +98,17 @@ macro_rules! protocol_attacks {
 }
 
 ring_attacks! {
-    FromGuest: chain_that_loops, descriptor_outside_memory, descriptor_across_the_end_of_memory, descriptor_that_wraps,
-        next_out_of_range, head_out_of_range, available_index_jumps, writable_descriptor_from_guest,
-        indirect_inside_indirect, indirect_that_continues, indirect_of_odd_length, indirect_of_no_length,
-        indirect_outside_memory, indirect_that_loops;
-    ToGuest: read_only_descriptor_to_guest, outside_memory_to_guest, head_out_of_range_to_guest,
-        chain_that_loops_to_guest, available_index_jumps_to_guest;
-    Frame: chain_too_short_for_the_header, chain_without_a_frame, chain_longer_than_any_frame;
+    Both FromGuest: descriptor_outside_memory, descriptor_across_the_end_of_memory, descriptor_that_wraps,
+        writable_descriptor_from_guest, indirect_that_continues, indirect_of_odd_length, indirect_of_no_length,
+        indirect_outside_memory;
+    Both ToGuest: read_only_descriptor_to_guest, outside_memory_to_guest;
+    Both Frame: chain_too_short_for_the_header, chain_without_a_frame, chain_longer_than_any_frame;
+    Split FromGuest: chain_that_loops, next_out_of_range, head_out_of_range, available_index_jumps,
+        indirect_inside_indirect, indirect_that_loops;
+    Split ToGuest: head_out_of_range_to_guest, chain_that_loops_to_guest, available_index_jumps_to_guest;
+    Packed FromGuest: buffer_id_out_of_range, chain_longer_than_the_ring, chain_that_goes_on_unavailable,
+        indirect_in_a_chain;
+    Packed ToGuest: buffer_id_out_of_range_to_guest, chain_longer_than_the_ring_to_guest;
 }
 
 protocol_attacks! {

@@ -1,20 +1,11 @@
-//! Attacks through the rings: what a guest's driver can write into its own memory.
+//! Attacks through rings of either format: what a guest's driver can write into its own memory.
 //!
 //! Invariant: each attack leaves the guest's own records alone; only the memory lies.
 
 use crate::guest::{Guest, Ram};
 use crate::net_header::NET_HEADER;
-use crate::ring::DriverRing;
-use crate::ring::split::{self, Descriptor, F_INDIRECT, F_NEXT, F_WRITE};
-
-/// Two descriptors that go on in each other (virtio 1.2, 2.7.5.1).
-pub fn chain_that_loops(guest: &mut Guest) {
-    let gpa = guest.scratch().gpa;
-    offer(
-        guest,
-        &[readable(gpa, 64).then(1), readable(gpa, 64).then(0)],
-    );
-}
+use crate::ring::split::{Descriptor, F_INDIRECT, F_NEXT, F_WRITE};
+use crate::ring::{DriverRing, packed};
 
 /// A buffer far behind the last byte of memory.
 pub fn descriptor_outside_memory(guest: &mut Guest) {
@@ -33,31 +24,6 @@ pub fn descriptor_that_wraps(guest: &mut Guest) {
     offer(guest, &[readable(u64::MAX - 15, 64)]);
 }
 
-/// A chain that goes on outside the table.
-pub fn next_out_of_range(guest: &mut Guest) {
-    let (gpa, size) = (guest.scratch().gpa, guest.from_guest.ring().size());
-    offer(guest, &[readable(gpa, 64).then(size)]);
-}
-
-/// A head outside the table.
-pub fn head_out_of_range(guest: &mut Guest) {
-    let ring = split(guest.from_guest.ring_mut());
-    ring.forge_available(0, ring.size());
-    publish_from_guest(guest, 1);
-}
-
-/// More chains made available than the ring has descriptors (virtio 1.2, 2.7.13).
-pub fn available_index_jumps(guest: &mut Guest) {
-    let gpa = guest.scratch().gpa;
-    let ring = split(guest.from_guest.ring_mut());
-    for index in 0..ring.size() {
-        ring.forge_descriptor(index, readable(gpa, 64));
-        ring.forge_available(index, index);
-    }
-    let size = ring.size();
-    publish_from_guest(guest, size + 1);
-}
-
 /// A buffer for the device to write, where it only reads (virtio 1.2, 5.1.6.2).
 pub fn writable_descriptor_from_guest(guest: &mut Guest) {
     let gpa = guest.scratch().gpa;
@@ -70,24 +36,6 @@ pub fn writable_descriptor_from_guest(guest: &mut Guest) {
                 ..readable(gpa + 64, 64)
             },
         ],
-    );
-}
-
-/// A table of descriptors in which one is a table again (virtio 1.2, 2.7.5.3.1).
-pub fn indirect_inside_indirect(guest: &mut Guest) {
-    let gpa = guest.scratch().gpa;
-    let inner = Descriptor {
-        flags: F_INDIRECT,
-        ..readable(gpa + 1024, 16)
-    };
-    table(guest, gpa, &[inner]);
-    table(guest, gpa + 1024, &[readable(gpa + 2048, 64)]);
-    offer(
-        guest,
-        &[Descriptor {
-            flags: F_INDIRECT,
-            ..readable(gpa, 16)
-        }],
     );
 }
 
@@ -145,26 +93,6 @@ pub fn indirect_outside_memory(guest: &mut Guest) {
     );
 }
 
-/// A table whose descriptors go on in each other.
-pub fn indirect_that_loops(guest: &mut Guest) {
-    let gpa = guest.scratch().gpa;
-    table(
-        guest,
-        gpa,
-        &[
-            readable(gpa + 2048, 64).then(1),
-            readable(gpa + 2048, 64).then(0),
-        ],
-    );
-    offer(
-        guest,
-        &[Descriptor {
-            flags: F_INDIRECT,
-            ..readable(gpa, 32)
-        }],
-    );
-}
-
 /// Receive buffers that the device may not write.
 pub fn read_only_descriptor_to_guest(guest: &mut Guest) {
     let gpa = guest.scratch().gpa;
@@ -181,34 +109,6 @@ pub fn outside_memory_to_guest(guest: &mut Guest) {
             ..readable(end, 2048)
         },
     );
-}
-
-/// Receive buffers that go on in themselves.
-pub fn chain_that_loops_to_guest(guest: &mut Guest) {
-    let gpa = guest.scratch().gpa;
-    spoil_receive_buffers(
-        guest,
-        Descriptor {
-            flags: F_WRITE | F_NEXT,
-            next: 0,
-            ..readable(gpa, 2048)
-        },
-    );
-}
-
-/// Receive buffers under heads outside the table.
-pub fn head_out_of_range_to_guest(guest: &mut Guest) {
-    let ring = split(guest.to_guest.ring_mut());
-    for place in 0..ring.size() {
-        ring.forge_available(place, ring.size());
-    }
-    publish_to_guest(guest, 0);
-}
-
-/// More receive buffers made available than the ring has descriptors.
-pub fn available_index_jumps_to_guest(guest: &mut Guest) {
-    let size = guest.to_guest.ring().size();
-    publish_to_guest(guest, size + 1);
 }
 
 /// A chain that ends within the header of its frame.
@@ -244,7 +144,7 @@ pub fn truncate_memory(guest: &Guest) {
         .expect("a memory file that is not sealed can be truncated");
 }
 
-fn readable(gpa: u64, len: u32) -> Descriptor {
+pub(super) fn readable(gpa: u64, len: u32) -> Descriptor {
     Descriptor {
         gpa,
         len,
@@ -254,7 +154,7 @@ fn readable(gpa: u64, len: u32) -> Descriptor {
 }
 
 impl Descriptor {
-    fn then(self, next: u16) -> Descriptor {
+    pub(super) fn then(self, next: u16) -> Descriptor {
         Descriptor {
             flags: self.flags | F_NEXT,
             next,
@@ -267,28 +167,43 @@ fn end(guest: &Guest) -> u64 {
     Ram::GPA + guest.ram().bytes()
 }
 
-fn split(ring: &mut DriverRing) -> &mut split::DriverRing {
-    match ring {
-        DriverRing::Split(ring) => ring,
-    }
-}
-
-/// Makes a chain that begins at descriptor 0 available in the from-guest ring.
-fn offer(guest: &mut Guest, descriptors: &[Descriptor]) {
+/// Makes a chain that begins at descriptor 0, or at the next of a packed ring, available in the from-guest ring.
+pub(super) fn offer(guest: &mut Guest, descriptors: &[Descriptor]) {
     assert_eq!(
         guest.from_guest.in_flight(),
         0,
         "the attack needs descriptors that nothing uses"
     );
-    let ring = split(guest.from_guest.ring_mut());
-    for (index, descriptor) in descriptors.iter().enumerate() {
-        ring.forge_descriptor(index as u16, *descriptor);
+    match guest.from_guest.ring() {
+        DriverRing::Split(ring) => {
+            for (index, descriptor) in descriptors.iter().enumerate() {
+                ring.forge_descriptor(index as u16, *descriptor);
+            }
+            ring.forge_available(0, 0);
+            ring.forge_available_idx(1);
+        }
+        DriverRing::Packed(ring) => {
+            for (
+                ahead,
+                &Descriptor {
+                    gpa, len, flags, ..
+                },
+            ) in descriptors.iter().enumerate().rev()
+            {
+                let descriptor = packed::Descriptor {
+                    gpa,
+                    len,
+                    id: 0,
+                    flags,
+                };
+                ring.forge_descriptor(ahead as u16, descriptor, true);
+            }
+        }
     }
-    ring.forge_available(0, 0);
-    publish_from_guest(guest, 1);
+    guest.from_guest.events().kick();
 }
 
-fn table(guest: &Guest, gpa: u64, descriptors: &[Descriptor]) {
+pub(super) fn table(guest: &Guest, gpa: u64, descriptors: &[Descriptor]) {
     let window = guest.ram().window(gpa, 16 * descriptors.len() as u32);
     let bytes: Vec<u8> = descriptors
         .iter()
@@ -297,21 +212,20 @@ fn table(guest: &Guest, gpa: u64, descriptors: &[Descriptor]) {
     window.write(&bytes);
 }
 
-/// Makes every descriptor of the to-guest ring this one.
-fn spoil_receive_buffers(guest: &mut Guest, descriptor: Descriptor) {
-    let ring = split(guest.to_guest.ring_mut());
+/// Makes every descriptor of the to-guest ring this one. Chains of a packed ring stay as long as they are.
+pub(super) fn spoil_receive_buffers(guest: &mut Guest, descriptor: Descriptor) {
+    let ring = guest.to_guest.ring_mut();
+    ring.publish();
     for index in 0..ring.size() {
-        ring.forge_descriptor(index, descriptor);
+        match ring {
+            DriverRing::Split(ring) => ring.forge_descriptor(index, descriptor),
+            DriverRing::Packed(ring) => ring.forge_buffer(index, |old| packed::Descriptor {
+                gpa: descriptor.gpa,
+                len: descriptor.len,
+                id: old.id,
+                flags: descriptor.flags | old.flags & F_NEXT,
+            }),
+        }
     }
-    publish_to_guest(guest, 0);
-}
-
-fn publish_from_guest(guest: &mut Guest, ahead: u16) {
-    split(guest.from_guest.ring_mut()).forge_available_idx(ahead);
-    guest.from_guest.events().kick();
-}
-
-fn publish_to_guest(guest: &mut Guest, ahead: u16) {
-    split(guest.to_guest.ring_mut()).forge_available_idx(ahead);
     guest.to_guest.events().kick();
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use shmem::GuestMemory;
 
+pub mod packed;
 pub mod split;
 
 /// The largest ring we lay out.
@@ -37,22 +38,24 @@ pub struct Used {
 /// What the two sides agreed about a ring.
 #[derive(Clone, Copy, Debug)]
 pub struct RingOptions {
-    /// Descriptors, a power of two up to [`MAX_SIZE`].
+    /// Descriptors, up to [`MAX_SIZE`]: of a split ring a power of two, of a packed one any number.
     pub size: u16,
-    /// Put chains of more than one buffer into indirect tables (virtio 1.2, 2.7.5.3).
+    /// A packed ring instead of a split one (virtio 1.2, 2.8).
+    pub packed: bool,
+    /// Put chains of more than one buffer into indirect tables (virtio 1.2, 2.7.5.3 and 2.8.7).
     pub indirect: bool,
-    /// Suppress notifications by index instead of by flag (virtio 1.2, 2.7.10).
+    /// Suppress notifications by index instead of by flag (virtio 1.2, 2.7.10 and 2.8.10).
     pub event_idx: bool,
 }
 
 /// Where the three areas of a ring lie in guest physical memory (virtio 1.2, 2.6: driver area, device area).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Areas {
-    /// Split: the descriptor table.
+    /// Split: the descriptor table. Packed: the descriptor ring.
     pub descriptors: u64,
-    /// Split: the available ring.
+    /// Split: the available ring. Packed: the driver's event suppression.
     pub driver: u64,
-    /// Split: the used ring.
+    /// Split: the used ring. Packed: the device's event suppression.
     pub device: u64,
 }
 
@@ -60,21 +63,31 @@ pub struct Areas {
 pub enum DriverRing {
     /// Descriptor table, available ring and used ring (virtio 1.2, 2.7).
     Split(split::DriverRing),
+    /// Descriptor ring and two event suppression structures (virtio 1.2, 2.8).
+    Packed(packed::DriverRing),
 }
 
 impl DriverRing {
-    /// Bytes of guest memory a split ring and its indirect tables take.
+    /// Bytes of guest memory a ring and its indirect tables take.
     pub fn bytes(options: RingOptions) -> u64 {
-        split::DriverRing::bytes(options)
+        if options.packed {
+            packed::DriverRing::bytes(options)
+        } else {
+            split::DriverRing::bytes(options)
+        }
     }
 
-    /// Lays a split ring out at `gpa` of `memory`, empty.
+    /// Lays a ring out at `gpa` of `memory`, empty.
     ///
     /// # Panics
     ///
-    /// If the size is not a power of two up to [`MAX_SIZE`], `gpa` is not a multiple of 16 or the memory is too small.
+    /// If the size is not one that the format can have, `gpa` is not a multiple of 16 or the memory is too small.
     pub fn new(memory: &Arc<GuestMemory>, gpa: u64, options: RingOptions) -> DriverRing {
-        DriverRing::Split(split::DriverRing::new(memory, gpa, options))
+        if options.packed {
+            DriverRing::Packed(packed::DriverRing::new(memory, gpa, options))
+        } else {
+            DriverRing::Split(split::DriverRing::new(memory, gpa, options))
+        }
     }
 
     /// Makes a chain available, readable buffers first, to be seen by the device at the next [`publish`](Self::publish).
@@ -87,6 +100,7 @@ impl DriverRing {
     pub fn add_chain(&mut self, readable: &[Buf], writable: &[Buf]) -> Option<u16> {
         match self {
             DriverRing::Split(ring) => ring.add_chain(readable, writable),
+            DriverRing::Packed(ring) => ring.add_chain(readable, writable),
         }
     }
 
@@ -95,6 +109,7 @@ impl DriverRing {
     pub fn publish(&mut self) {
         match self {
             DriverRing::Split(ring) => ring.publish(),
+            DriverRing::Packed(ring) => ring.publish(),
         }
     }
 
@@ -103,6 +118,7 @@ impl DriverRing {
     pub fn unpublished(&self) -> u16 {
         match self {
             DriverRing::Split(ring) => ring.unpublished(),
+            DriverRing::Packed(ring) => ring.unpublished(),
         }
     }
 
@@ -115,6 +131,7 @@ impl DriverRing {
     pub fn poll_used(&mut self) -> Option<Used> {
         match self {
             DriverRing::Split(ring) => ring.poll_used(),
+            DriverRing::Packed(ring) => ring.poll_used(),
         }
     }
 
@@ -123,6 +140,7 @@ impl DriverRing {
     pub fn used(&self) -> u16 {
         match self {
             DriverRing::Split(ring) => ring.used(),
+            DriverRing::Packed(ring) => ring.used(),
         }
     }
 
@@ -131,6 +149,7 @@ impl DriverRing {
     pub fn needs_kick(&mut self) -> bool {
         match self {
             DriverRing::Split(ring) => ring.needs_kick(),
+            DriverRing::Packed(ring) => ring.needs_kick(),
         }
     }
 
@@ -140,6 +159,7 @@ impl DriverRing {
     pub fn arm_call(&mut self) -> bool {
         match self {
             DriverRing::Split(ring) => ring.arm_call(),
+            DriverRing::Packed(ring) => ring.arm_call(),
         }
     }
 
@@ -148,6 +168,7 @@ impl DriverRing {
     pub fn disarm_call(&mut self) {
         match self {
             DriverRing::Split(ring) => ring.disarm_call(),
+            DriverRing::Packed(ring) => ring.disarm_call(),
         }
     }
 
@@ -156,6 +177,7 @@ impl DriverRing {
     pub fn in_flight(&self) -> u16 {
         match self {
             DriverRing::Split(ring) => ring.in_flight(),
+            DriverRing::Packed(ring) => ring.in_flight(),
         }
     }
 
@@ -164,6 +186,7 @@ impl DriverRing {
     pub fn free(&self) -> u16 {
         match self {
             DriverRing::Split(ring) => ring.free(),
+            DriverRing::Packed(ring) => ring.free(),
         }
     }
 
@@ -172,6 +195,7 @@ impl DriverRing {
     pub fn size(&self) -> u16 {
         match self {
             DriverRing::Split(ring) => ring.size(),
+            DriverRing::Packed(ring) => ring.size(),
         }
     }
 
@@ -179,6 +203,7 @@ impl DriverRing {
     pub fn areas(&self) -> Areas {
         match self {
             DriverRing::Split(ring) => ring.areas(),
+            DriverRing::Packed(ring) => ring.areas(),
         }
     }
 
@@ -186,6 +211,7 @@ impl DriverRing {
     pub fn base(&self) -> u32 {
         match self {
             DriverRing::Split(ring) => u32::from(ring.used_idx()),
+            DriverRing::Packed(ring) => ring.base(),
         }
     }
 }

@@ -119,6 +119,7 @@ impl DriverRing {
             size,
             indirect,
             event_idx,
+            ..
         } = options;
         assert!(
             size.is_power_of_two() && size <= MAX_SIZE,
@@ -461,8 +462,12 @@ impl Plan {
     }
 }
 
+/// The buffers of a chain with [`F_WRITE`] or nothing.
 #[inline]
-fn directed<'a>(readable: &'a [Buf], writable: &'a [Buf]) -> impl Iterator<Item = (Buf, u16)> + 'a {
+pub(super) fn directed<'a>(
+    readable: &'a [Buf],
+    writable: &'a [Buf],
+) -> impl Iterator<Item = (Buf, u16)> + 'a {
     let readable = readable.iter().map(|buf| (*buf, 0));
     readable.chain(writable.iter().map(|buf| (*buf, F_WRITE)))
 }

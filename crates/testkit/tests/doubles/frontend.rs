@@ -44,9 +44,10 @@ fn attached(options: GuestOptions, offer: Offer) -> (Guest, Frontend, NaiveBacke
 #[test]
 fn an_attached_guest_is_known_to_the_backend_as_it_is() {
     for slots in [false, true] {
-        for mergeable in [false, true] {
+        for (mergeable, packed) in [(false, false), (true, false), (true, true)] {
             let options = GuestOptions {
                 mergeable,
+                packed,
                 ..GuestOptions::default()
             };
             let (mut guest, frontend, backend) = attached(
@@ -118,7 +119,17 @@ fn every_step_is_there_and_in_qemus_order() {
 
 #[test]
 fn stopping_gives_the_bases_and_a_guest_goes_on_from_there() {
-    let (mut guest, frontend, backend) = attached(GuestOptions::default(), Offer::default());
+    for (packed, bases) in [(false, [1, 3]), (true, [0x8001_8001, 0x8003_8003])] {
+        goes_on_after_a_stop(packed, bases);
+    }
+}
+
+fn goes_on_after_a_stop(packed: bool, bases: [u32; 2]) {
+    let options = GuestOptions {
+        packed,
+        ..GuestOptions::default()
+    };
+    let (mut guest, frontend, backend) = attached(options, Offer::default());
     let mut device = backend.device();
     for sequence in 0..3 {
         assert!(guest.send(&Builder::new(station(2), station(1)).build(sequence)));
@@ -131,11 +142,8 @@ fn stopping_gives_the_bases_and_a_guest_goes_on_from_there() {
             .expect("a frame");
     }
     assert_eq!(device.to_guest.ring.give_frame(&[1; 60], true), Ok(true));
-    backend.set_bases([
-        device.to_guest.ring.next_avail,
-        device.from_guest.ring.next_avail,
-    ]);
-    assert_eq!(frontend.stop().expect("stopped"), [1, 3]);
+    backend.set_bases([device.to_guest.ring.base(), device.from_guest.ring.base()]);
+    assert_eq!(frontend.stop().expect("stopped"), bases);
     assert!(guest.receive(&mut vec![]));
 
     let (backend, stream) = NaiveBackend::start();

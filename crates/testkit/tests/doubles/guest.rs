@@ -14,9 +14,10 @@ const SOON: Duration = Duration::from_secs(5);
 
 fn every_kind() -> Vec<GuestOptions> {
     let mut kinds = vec![];
-    for bits in 0..8 {
+    for bits in 0..16 {
         kinds.push(GuestOptions {
             ring_size: 64,
+            packed: bits & 8 != 0,
             mergeable: bits & 1 != 0,
             indirect: bits & 2 != 0,
             event_idx: bits & 4 != 0,

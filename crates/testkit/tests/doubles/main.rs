@@ -5,6 +5,8 @@ mod guest;
 mod hostile;
 mod naive_backend;
 mod naive_device;
+mod naive_packed;
+mod naive_split;
 mod product;
 mod ring;
 

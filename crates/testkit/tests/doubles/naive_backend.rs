@@ -106,10 +106,10 @@ impl NaiveBackend {
     }
 
     /// What GET_VRING_BASE will say.
-    pub(crate) fn set_bases(&self, bases: [u16; 2]) {
+    pub(crate) fn set_bases(&self, bases: [u32; 2]) {
         let mut state = self.state();
         for (ring, base) in state.rings.iter_mut().zip(bases) {
-            ring.base = base.into();
+            ring.base = base;
         }
     }
 
@@ -168,9 +168,10 @@ impl State {
             memory,
             state.areas.expect("an address was given"),
             state.size,
+            self.features & features::RING_PACKED != 0,
             event_idx,
         );
-        ring.resume(state.base as u16);
+        ring.resume(state.base);
         let file = |file: &Option<File>| {
             file.as_ref()
                 .expect("a file was given")
@@ -240,6 +241,7 @@ impl VhostUserBackendReqHandlerMut for State {
             | features::MRG_RXBUF
             | features::INDIRECT_DESC
             | features::EVENT_IDX
+            | features::RING_PACKED
             | features::PROTOCOL_FEATURES;
         Ok(all & !self.offer.without)
     }
@@ -319,10 +321,14 @@ impl VhostUserBackendReqHandlerMut for State {
     ) -> Result<()> {
         self.step(format!("addr {index}"));
         let size = u64::from(self.ring(index)?.size);
+        let [driver, device] = match self.features & features::RING_PACKED {
+            0 => [(6 + 2 * size, 2), (6 + 8 * size, 4)],
+            _ => [(4, 4), (4, 4)],
+        };
         let areas = Areas {
             descriptors: self.gpa(descriptors, 16 * size, 16)?,
-            driver: self.gpa(available, 6 + 2 * size, 2)?,
-            device: self.gpa(used, 6 + 8 * size, 4)?,
+            driver: self.gpa(available, driver.0, driver.1)?,
+            device: self.gpa(used, device.0, device.1)?,
         };
         self.ring(index)?.areas = Some(areas);
         Ok(())

@@ -1,4 +1,4 @@
-//! The driver ring against the naive device (virtio 1.2, 2.7).
+//! The driver ring of either format against the naive device (virtio 1.2, 2.7 and 2.8).
 
 use std::collections::HashMap;
 
@@ -9,10 +9,13 @@ use testkit::ring::{Buf, DriverRing, RingOptions, Used};
 
 use crate::naive_device::{Chain, NaiveRing};
 
-const EVERY_WAY: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
+/// Packed, indirect, event index.
+fn every_way() -> impl Iterator<Item = [bool; 3]> {
+    (0..8).map(|bits| [bits & 1 != 0, bits & 2 != 0, bits & 4 != 0])
+}
 
 /// A ring of its own in the unused memory of a guest.
-fn pair(size: u16, indirect: bool, event_idx: bool) -> (DriverRing, NaiveRing) {
+fn pair(size: u16, [packed, indirect, event_idx]: [bool; 3]) -> (DriverRing, NaiveRing) {
     let guest = Guest::new(GuestOptions {
         ring_size: 2,
         ..GuestOptions::default()
@@ -20,6 +23,7 @@ fn pair(size: u16, indirect: bool, event_idx: bool) -> (DriverRing, NaiveRing) {
     .expect("a guest");
     let options = RingOptions {
         size,
+        packed,
         indirect,
         event_idx,
     };
@@ -75,11 +79,12 @@ proptest! {
     #[test]
     fn random_chains_come_through_as_they_were_added_and_come_back_once(
         bits in 1..7u32,
-        (indirect, event_idx) in any::<(bool, bool)>(),
+        way in any::<[bool; 3]>(),
         steps in prop::collection::vec(step(), 1..300),
     ) {
         let size = 1u16 << bits;
-        let (mut ring, mut device) = pair(size, indirect, event_idx);
+        let (mut ring, mut device) = pair(size, way);
+        let [_, indirect, _] = way;
         // What the model knows of each token: its buffers, in the order of adding.
         let mut added: Vec<(u16, Vec<Buf>, Vec<Buf>)> = vec![];
         let mut published = 0;
@@ -149,10 +154,10 @@ proptest! {
 
     #[test]
     fn a_kick_is_wanted_exactly_when_the_device_asked_for_one_in_what_was_published(
-        event_idx in any::<bool>(),
+        (packed, event_idx) in any::<(bool, bool)>(),
         rounds in prop::collection::vec((1..8u16, any::<bool>()), 1..200),
     ) {
-        let (mut ring, mut device) = pair(8, false, event_idx);
+        let (mut ring, mut device) = pair(8, [packed, false, event_idx]);
         let mut armed = true;
         for (count, arm) in rounds {
             for _ in 0..count {
@@ -172,10 +177,10 @@ proptest! {
 
     #[test]
     fn a_call_is_wanted_exactly_when_the_driver_armed_and_nothing_was_there(
-        event_idx in any::<bool>(),
+        (packed, event_idx) in any::<(bool, bool)>(),
         rounds in prop::collection::vec((1..8u16, any::<bool>()), 1..200),
     ) {
-        let (mut ring, mut device) = pair(8, false, event_idx);
+        let (mut ring, mut device) = pair(8, [packed, false, event_idx]);
         for (count, arm) in rounds {
             for _ in 0..count {
                 ring.add_chain(&[], &bufs(1, 5)).expect("room for all of a round");
@@ -198,8 +203,8 @@ proptest! {
 
 #[test]
 fn indices_wrap_around_sixteen_bits() {
-    for (indirect, event_idx) in EVERY_WAY {
-        let (mut ring, mut device) = pair(4, indirect, event_idx);
+    for way in every_way() {
+        let (mut ring, mut device) = pair(4, way);
         for round in 0..70_000u32 {
             let token = ring.add_chain(&bufs(1, 1), &bufs(1, 2)).expect("room");
             ring.publish();
@@ -214,54 +219,68 @@ fn indices_wrap_around_sixteen_bits() {
 
 #[test]
 fn the_largest_ring_can_be_filled_and_emptied() {
-    let (mut ring, mut device) = pair(4096, false, true);
-    let tokens: Vec<u16> = (0..4096)
-        .map(|_| ring.add_chain(&bufs(1, 3), &[]).expect("room"))
-        .collect();
-    assert_eq!(ring.add_chain(&bufs(1, 3), &[]), None);
-    ring.publish();
-    let mut heads = vec![];
-    while let Some(chain) = next(&mut device) {
-        heads.push(chain.head);
+    for packed in [false, true] {
+        let (mut ring, mut device) = pair(4096, [packed, false, true]);
+        let tokens: Vec<u16> = (0..4096)
+            .map(|_| ring.add_chain(&bufs(1, 3), &[]).expect("room"))
+            .collect();
+        assert_eq!(ring.add_chain(&bufs(1, 3), &[]), None);
+        ring.publish();
+        let mut heads = vec![];
+        while let Some(chain) = next(&mut device) {
+            heads.push(chain.head);
+        }
+        assert_eq!(heads, tokens);
+        let entries: Vec<_> = heads
+            .iter()
+            .rev()
+            .map(|head| (u32::from(*head), 0))
+            .collect();
+        device.complete(&entries);
+        let back: Vec<u16> = std::iter::from_fn(|| ring.poll_used())
+            .map(|used| used.token)
+            .collect();
+        assert_eq!(back, tokens.into_iter().rev().collect::<Vec<_>>());
+        assert_eq!((ring.free(), ring.in_flight()), (4096, 0));
     }
-    assert_eq!(heads, tokens);
-    let entries: Vec<_> = heads
-        .iter()
-        .rev()
-        .map(|head| (u32::from(*head), 0))
-        .collect();
-    device.complete(&entries);
-    let back: Vec<u16> = std::iter::from_fn(|| ring.poll_used())
-        .map(|used| used.token)
-        .collect();
-    assert_eq!(back, tokens.into_iter().rev().collect::<Vec<_>>());
-    assert_eq!((ring.free(), ring.in_flight()), (4096, 0));
 }
 
 #[test]
 fn a_chain_too_long_for_a_table_goes_through_the_ring_itself() {
-    let (mut ring, mut device) = pair(256, true, false);
-    let long = bufs(INDIRECT_CAPACITY + 1, 1);
-    ring.add_chain(&long, &[]).expect("room");
-    assert_eq!(usize::from(ring.free()), 256 - long.len());
-    ring.publish();
-    let chain = next(&mut device).expect("published");
-    assert_eq!((chain.readable, chain.is_indirect), (long, false));
+    for packed in [false, true] {
+        let (mut ring, mut device) = pair(256, [packed, true, false]);
+        let long = bufs(INDIRECT_CAPACITY + 1, 1);
+        ring.add_chain(&long, &[]).expect("room");
+        assert_eq!(usize::from(ring.free()), 256 - long.len());
+        ring.publish();
+        let chain = next(&mut device).expect("published");
+        assert_eq!((chain.readable, chain.is_indirect), (long, false));
+    }
 }
 
 #[test]
 fn areas_are_aligned_as_the_specification_asks() {
-    for size in [1, 2, 64, 4096] {
-        let areas = pair(size, true, true).0.areas();
-        assert_eq!(
-            (areas.descriptors % 16, areas.driver % 2, areas.device % 4),
-            (0, 0, 0)
-        );
+    for (packed, driver) in [(false, 2), (true, 4)] {
+        for size in [1, 2, 64, 4096] {
+            let areas = pair(size, [packed, true, true]).0.areas();
+            assert_eq!(
+                (
+                    areas.descriptors % 16,
+                    areas.driver % driver,
+                    areas.device % 4
+                ),
+                (0, 0, 0)
+            );
+        }
     }
 }
 
 fn with_one_in_flight() -> (DriverRing, NaiveRing, u32) {
-    let (mut ring, mut device) = pair(4, false, false);
+    with_one_in_flight_of(false)
+}
+
+fn with_one_in_flight_of(packed: bool) -> (DriverRing, NaiveRing, u32) {
+    let (mut ring, mut device) = pair(4, [packed, false, false]);
     ring.add_chain(&[], &bufs(1, 7)).expect("room");
     ring.publish();
     let head = next(&mut device).expect("published").head;
@@ -316,4 +335,59 @@ fn a_used_index_beyond_what_is_available_is_noticed() {
 fn a_chain_that_no_ring_of_this_size_can_hold_is_refused() {
     let (mut ring, ..) = with_one_in_flight();
     ring.add_chain(&bufs(5, 1), &[]);
+}
+
+#[test]
+#[should_panic(expected = "not in flight")]
+fn a_buffer_id_that_was_never_available_is_noticed() {
+    let (mut ring, mut device, id) = with_one_in_flight_of(true);
+    device.complete(&[(id + 1, 0)]);
+    ring.poll_used();
+}
+
+#[test]
+#[should_panic(expected = "not in flight")]
+fn a_buffer_id_used_twice_is_noticed() {
+    let (mut ring, mut device, id) = with_one_in_flight_of(true);
+    ring.add_chain(&[], &bufs(1, 7)).expect("room");
+    ring.publish();
+    device.complete(&[(id, 0), (id, 0)]);
+    ring.poll_used();
+    ring.poll_used();
+}
+
+#[test]
+#[should_panic(expected = "none is available")]
+fn a_buffer_used_before_it_was_published_is_noticed() {
+    let (mut ring, mut device, id) = with_one_in_flight_of(true);
+    device.complete(&[(id, 0)]);
+    ring.poll_used();
+    let id = ring.add_chain(&[], &bufs(1, 7)).expect("room");
+    device.complete(&[(id.into(), 0)]);
+    ring.poll_used();
+}
+
+#[test]
+#[should_panic(expected = "room for")]
+fn more_bytes_written_to_a_buffer_id_than_there_is_room_is_noticed() {
+    let (mut ring, mut device, id) = with_one_in_flight_of(true);
+    device.complete(&[(id, 100)]);
+    ring.poll_used();
+}
+
+// Virtio 1.2, 2.8.10.1: any size.
+#[test]
+fn a_packed_ring_of_any_size_goes_round_and_round() {
+    for size in [1, 3, 5, 100] {
+        let (mut ring, mut device) = pair(size, [true, false, true]);
+        for round in 0..10 * u32::from(size) {
+            let count = 1 + round as usize % usize::from(size.min(3));
+            let token = ring.add_chain(&[], &bufs(count, 3)).expect("room");
+            ring.publish();
+            let chain = next(&mut device).expect("published");
+            assert_eq!((chain.head, chain.writable.len()), (token, count));
+            device.complete(&[(token.into(), 1)]);
+            assert_eq!(ring.poll_used(), Some(Used { token, written: 1 }));
+        }
+    }
 }

@@ -73,7 +73,8 @@ impl Guest {
             desc_uva: UVA + TABLE,
             avail_uva: UVA + AVAIL,
             used_uva: UVA + USED,
-            next_avail: 0,
+            packed: false,
+            base: 0,
             event_idx: false,
             indirect: true,
         }

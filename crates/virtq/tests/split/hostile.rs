@@ -15,7 +15,7 @@ fn refusal(guest: &Guest, ring: &mut Ring) -> RingError {
         .expect_err("the chain breaks a rule");
     assert!(chains.is_empty(), "nothing is left of a refused chain");
     assert_eq!(
-        (ring.next_avail(), ring.in_flight()),
+        (ring.base(), ring.in_flight()),
         (0, 0),
         "a refused chain is not taken"
     );
@@ -210,7 +210,7 @@ fn an_avail_index_that_jumps_ahead_is_refused() {
             size: 8,
         };
         assert_eq!(refusal(&guest, &mut ring), error);
-        assert_eq!(ring.pending(), Err(error));
+        assert!(ring.has_pending(), "for the taking to find out");
         assert!(ring.arm(), "somebody must look");
     }
 }
@@ -492,5 +492,5 @@ fn the_chains_before_a_bad_one_are_taken() {
         Err(RingError::Loop { head: 1 })
     );
     assert_eq!(chains.heads(0).collect::<Vec<_>>(), [2, 0]);
-    assert_eq!((ring.next_avail(), ring.in_flight()), (2, 2));
+    assert_eq!((ring.base(), ring.in_flight()), (2, 2));
 }

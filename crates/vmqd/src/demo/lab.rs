@@ -22,10 +22,12 @@ pub(super) const BUFFER_SIZE: u32 = 4096;
 const GUEST: GuestOptions = GuestOptions {
     memory: 64 << 20,
     ring_size: RECEIVE_BUFFERS,
+    packed: false,
     buffer_size: BUFFER_SIZE,
     mergeable: true,
     indirect: true,
     event_idx: true,
+    pairs: 1,
 };
 
 /// How long a step of an attachment may take.
