@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod kernel;
 mod lints;
 mod setup;
 mod step;

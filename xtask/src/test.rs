@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::step::Report;
-use crate::{check, setup};
+use crate::{check, kernel, setup};
 
 /// A whole run has to end within forty minutes on two cores; each step has its share, generously cut.
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -41,6 +41,7 @@ pub(crate) fn steps() -> Report {
             .env("CARGO_PROFILE_RELEASE_LTO", "off"),
     );
     old_compiler(&mut report);
+    kernel::steps(&mut report);
     fuzz(&mut report);
     let mut binary = Report::default();
     binary.run(

@@ -88,7 +88,7 @@ impl<'a> Data<'a> {
             Some(mdl) => mdl?,
             None if self.is_first => return Err(ViewError::null("NET_BUFFER.CurrentMdl")),
             None => {
-                let found = self.length - self.left;
+                let found = self.length.saturating_sub(self.left);
                 return Err(ViewError::beyond(
                     "NET_BUFFER.DataLength",
                     self.length.into(),
@@ -103,7 +103,7 @@ impl<'a> Data<'a> {
             ViewError::beyond("NET_BUFFER.CurrentMdlOffset", offset.into(), bytes.into())
         })?;
         let length = room.min(self.left);
-        self.left -= length;
+        self.left = self.left.saturating_sub(length);
         Ok((length > 0).then_some(Span {
             mdl,
             offset,

@@ -119,7 +119,7 @@ impl<'a> NetBuffer<'a> {
                 None => break,
             };
             if skip < span.len() {
-                copied += span.copy_to(skip, rest)?;
+                copied = copied.saturating_add(span.copy_to(skip, rest)?);
                 skip = 0;
             } else {
                 skip -= span.len();
@@ -150,10 +150,10 @@ impl<'a> NetBuffer<'a> {
                         bytes,
                     ))
                 } else {
-                    position.check_offset(before + into)
+                    position.check_offset(before.saturating_add(into))
                 };
             }
-            before += bytes;
+            before = before.saturating_add(bytes);
         }
         if !position.current.is_null() {
             let value = position.current as usize as u64;

@@ -76,7 +76,7 @@ impl NetBufferMut<'_> {
             let mdl = mdl?;
             current = mdl.as_ptr();
             let bytes = mdl.byte_count();
-            end += u64::from(bytes);
+            end = end.saturating_add(bytes.into());
             // At the very end of the last MDL there is no next one to begin in.
             if ahead < bytes || mdls.is_over() {
                 break;

@@ -64,7 +64,7 @@ impl NblQueue {
         let mut len = 0;
         for nbl in chain {
             last = NonNull::new(nbl?.as_ptr());
-            len += 1;
+            len = usize::saturating_add(len, 1);
         }
         Ok(Self {
             ends: NonNull::new(first).and_then(|first| Some((first, last?))),
@@ -220,7 +220,7 @@ impl Cursor<'_> {
             // SAFETY: as for `peek`.
             self.ahead = NonNull::new(unsafe { Link::next(at.as_ptr()) });
             self.behind = Some(at);
-            self.passed += 1;
+            self.passed = self.passed.saturating_add(1);
         }
     }
 

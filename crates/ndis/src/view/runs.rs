@@ -51,7 +51,7 @@ impl<'a, K: PartialEq, F: FnMut(Nbl<'a>) -> K> Iterator for Runs<'a, K, F> {
         let mut count = 1;
         loop {
             match self.look() {
-                Some(Ok((other, _))) if other == key => count += 1,
+                Some(Ok((other, _))) if other == key => count = usize::saturating_add(count, 1),
                 ahead => {
                     self.ahead = ahead;
                     return Some(Ok(Run { key, first, count }));

@@ -60,8 +60,8 @@ impl<T: Link> Walk<'_, T> {
         } else if self.left == 0 {
             Wrong::TooLong { limit: self.limit }
         } else {
-            self.left -= 1;
-            self.until -= 1;
+            self.left = self.left.saturating_sub(1);
+            self.until = self.until.saturating_sub(1);
             if self.until == 0 {
                 self.remembered = at;
                 self.distance = self.distance.wrapping_mul(2).max(1);
