@@ -25,6 +25,8 @@ pub(crate) fn steps() -> Report {
             "clippy",
             "--workspace",
             "--all-targets",
+            "--features",
+            "ndis/link",
             "--quiet",
             "--",
             "-Dwarnings",
@@ -38,6 +40,7 @@ pub(crate) fn steps() -> Report {
         LIMIT,
         Command::new("cargo")
             .args(["doc", "--workspace", "--no-deps", "--quiet"])
+            .args(["--features", "ndis/link"])
             .env("RUSTDOCFLAGS", "-Dwarnings"),
     );
     report.call("cargo-deny present", || setup::require_cargo_tool("deny"));

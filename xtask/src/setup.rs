@@ -14,6 +14,7 @@ const CARGO_TOOLS: &[(&str, &str)] = &[("deny", "0.20.2"), ("fuzz", "0.13.2")];
 
 /// Debian packages by name.
 const PACKAGES: &[&str] = &[
+    "binutils-mingw-w64-x86-64",
     "busybox-static",
     "cpio",
     "dpdk-dev",
@@ -21,6 +22,8 @@ const PACKAGES: &[&str] = &[
     "iperf3",
     "kmod",
     "libstd-rust-dev-wasm32",
+    "libstd-rust-dev-windows",
+    "mingw-w64-x86-64-dev",
     "qemu-system-x86",
     "rustc",
     "util-linux",
@@ -40,6 +43,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("iperf3", "iperf3"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("setpriv", "util-linux"),
+    ("x86_64-w64-mingw32-ld", "binutils-mingw-w64-x86-64"),
 ];
 
 /// Installs what is missing; a machine that has everything is left alone and needs neither root nor network.

@@ -21,7 +21,9 @@ pub(crate) fn steps() -> Report {
     report.run(
         "unit and integration tests",
         UNIT_LIMIT,
-        Command::new("cargo").args(["test", "--workspace", "--exclude", "e2e", "--no-fail-fast"]),
+        Command::new("cargo")
+            .args(["test", "--workspace", "--exclude", "e2e", "--no-fail-fast"])
+            .args(["--features", "ndis/link"]),
     );
     report.run(
         "every interleaving (loom)",

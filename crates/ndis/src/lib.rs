@@ -49,6 +49,7 @@
 //! | `flags` | flags of lists, and of receive, return, send and send-complete calls |
 //! | `queue`, `filter`, `oid`, `status`, `guid` | constants of the control requests |
 //! | `queue_requests`, `filter_requests`, `filter_field` | structures of the control requests |
+//! | `ffi` | NDIS's own functions, to be linked with: feature `link` |
 //! | [`view`] | walks along chains, copies, advance and retreat, owned queues: safe, checked |
 //!
 //! # Checking other compilers and targets
@@ -74,6 +75,8 @@ mod layout;
 
 mod allocation;
 mod basic;
+#[cfg(feature = "link")]
+pub mod ffi;
 mod filter;
 mod filter_field;
 mod filter_requests;
