@@ -60,6 +60,7 @@ fn a_worker_in_traffic_allocates_nothing() {
     let switch = Switch::start(Options {
         workers,
         max_age: Duration::from_secs(300),
+        idle: switch::Idle::Adapt,
     })
     .unwrap();
     let mut running = Vec::new();
@@ -70,7 +71,7 @@ fn a_worker_in_traffic_allocates_nothing() {
         let id = switch
             .add_port(PortSpec {
                 name: name.into(),
-                filters: vec![],
+                ..PortSpec::default()
             })
             .unwrap();
         running.push(Port::spawn(switch.clone(), id, name, Mode::Server(listener)).unwrap());
@@ -83,7 +84,7 @@ fn a_worker_in_traffic_allocates_nothing() {
     let observer = switch
         .add_port(PortSpec {
             name: "observer".into(),
-            filters: vec![],
+            ..PortSpec::default()
         })
         .unwrap();
     switch.connect(observer, Box::new(|_| {}));

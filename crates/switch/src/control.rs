@@ -15,13 +15,13 @@ use crate::balance::{self, Alarm};
 use crate::doorbell::Doorbell;
 use crate::learning::{self, Learner, Sighting};
 use crate::mailbox::{Command, Mailbox};
-use crate::port::{FaultSink, FromGuest, PortId, ToGuest};
+use crate::port::{FaultSink, FromGuest, PortId, ToGuest, WhenFull};
 use crate::reservation::Reservation;
 use crate::ring::Ring;
 use crate::state::{Sender, State};
 use crate::status::{Status, WorkerStatus};
 use crate::turn::Bench;
-use crate::worker::{Worker, WorkerCounters};
+use crate::worker::{Idle, Worker, WorkerCounters};
 
 /// Segments a worker's pool has for the frames and receive buffers of one burst: a chain of the
 /// largest ring and a reservation of the largest size fit side by side.
@@ -37,6 +37,8 @@ pub struct Options {
     pub workers: Vec<WorkerOptions>,
     /// How long a learnt address is kept after its last frame.
     pub max_age: Duration,
+    /// What a worker does when nothing moves.
+    pub idle: Idle,
 }
 
 /// How a worker is set up.
@@ -48,12 +50,14 @@ pub struct WorkerOptions {
 }
 
 /// A port as the administrator configured it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PortSpec {
     /// Its name, unique in the switch.
     pub name: String,
     /// Addresses that are its machine's whether or not it sends from them.
     pub filters: Vec<Filter>,
+    /// What becomes of frames to it while its machine has no buffers for them.
+    pub when_full: WhenFull,
 }
 
 /// Why a switch could not start.
@@ -190,6 +194,7 @@ impl Switch {
                 snapshot.clone(),
                 mailbox.clone(),
                 set_up.doorbell,
+                options.idle,
                 counters.clone(),
                 alarm.clone(),
             );

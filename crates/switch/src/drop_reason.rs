@@ -6,7 +6,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum DropReason {
-    /// The receiver had no buffers for longer than the hold allows, or was already known not to.
+    /// The receiver had no buffers for longer than the hold allows, or was already known not to, or is
+    /// not to be waited for ([`crate::WhenFull::Drop`]).
     NoBuffers,
     /// The frame fits in none of the receiver's buffers, however many it posts.
     BuffersTooSmall,

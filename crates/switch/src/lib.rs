@@ -46,9 +46,10 @@ pub use control::{Options, PortError, PortSpec, StartError, Switch, WorkerOption
 pub use counters::{Counters, Lane, Totals};
 pub use doorbell::{Doorbell, Token, Waker};
 pub use drop_reason::DropReason;
-pub use port::{Fault, FaultSink, FromGuest, PortId, Pull, ToGuest};
+pub use port::{Fault, FaultSink, FromGuest, PortId, Pull, ToGuest, WhenFull};
 pub use reservation::{Filled, Reservation};
 pub use status::{FilterStatus, PairStatus, PortStatus, QueueStatus, Status, WorkerStatus};
+pub use worker::Idle;
 
 /// The largest frame a port may hand over, in bytes: 64 KiB of Ethernet payload and its header.
 pub const MAX_FRAME: u32 = 65_536 + 18;

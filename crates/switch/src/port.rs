@@ -5,6 +5,7 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use nbl::{Nbl, NblQueue, Pool};
 use vmq::QueueId;
@@ -111,6 +112,16 @@ impl std::error::Error for Fault {}
 /// Called on a worker, once for each connection, when a port has failed. Must not block.
 pub type FaultSink = Box<dyn Fn(&Fault) + Send + Sync>;
 
+/// What becomes of a frame whose receiver has no buffers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It waits in its sender's ring, for a bounded time: a fast sender is held back instead of losing frames.
+    #[default]
+    Hold,
+    /// It is dropped at once, and counted.
+    Drop,
+}
+
 /// A connected port, as every worker's snapshot holds it.
 pub(crate) struct Entry {
     pub(crate) queue: QueueId,
@@ -167,6 +178,11 @@ impl Entry {
         self.receivers.get(usize::from(ring)).map(|ring| &**ring)
     }
 
+    /// Whether a frame that found no buffers in a ring may wait for them.
+    pub(crate) fn may_wait(&self, ring: u8, start: Instant) -> bool {
+        self.gate.when_full == WhenFull::Hold && self.patience(ring).may_wait(start)
+    }
+
     /// The patience with one of its rings, or with a port of which no ring runs.
     pub(crate) fn patience(&self, ring: u8) -> &Patience {
         self.receiver(ring)
@@ -194,14 +210,16 @@ pub(crate) struct Gate {
     failed: AtomicBool,
     /// With the port while none of its rings runs.
     patience: Patience,
+    when_full: WhenFull,
     sink: FaultSink,
 }
 
 impl Gate {
-    pub(crate) fn new(sink: FaultSink) -> Self {
+    pub(crate) fn new(sink: FaultSink, when_full: WhenFull) -> Self {
         Self {
             failed: AtomicBool::new(false),
             patience: Patience::default(),
+            when_full,
             sink,
         }
     }

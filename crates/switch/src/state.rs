@@ -109,7 +109,7 @@ impl State {
         let Some(port) = self.ports.get_mut(usize::from(port.0)) else {
             return;
         };
-        let gate = Arc::new(Gate::new(sink));
+        let gate = Arc::new(Gate::new(sink, port.spec.when_full));
         let entry = Entry::new(
             port.queue,
             Box::default(),

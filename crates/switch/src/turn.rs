@@ -216,7 +216,7 @@ impl<'p> Burst<'_, 'p> {
             if chain.is_empty() {
                 continue;
             }
-            if receiver.patience(ring).may_wait(self.start) {
+            if receiver.may_wait(ring, self.start) {
                 self.bytes -= bytes_of(&chain);
                 let posted = self.delivery.reservation.posted_when_out();
                 self.waits.note(Wait {

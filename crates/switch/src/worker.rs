@@ -34,6 +34,16 @@ const SPAN: Duration = Duration::from_millis(100);
 /// How long to sleep between attempts while every polled ring waits for a receiver's buffers.
 const HOLD_NAP: Duration = Duration::from_micros(100);
 
+/// What a worker does when nothing moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Idle {
+    /// It looks for a little longer, then asks the guests to kick and sleeps.
+    #[default]
+    Adapt,
+    /// It looks for ever and keeps its core; no guest has to kick it.
+    Spin,
+}
+
 /// Counters of one worker, written by it alone.
 #[derive(Debug, Default)]
 pub(crate) struct WorkerCounters {
@@ -63,6 +73,7 @@ pub(crate) struct Worker {
     snapshot: Arc<Snapshot>,
     mailbox: Arc<Mailbox>,
     doorbell: Box<dyn Doorbell>,
+    idle: Idle,
     counters: Arc<WorkerCounters>,
     /// By token, which is this worker's own name of a ring.
     rings: Vec<Option<Box<Ring>>>,
@@ -83,6 +94,7 @@ impl Worker {
         snapshot: Arc<Snapshot>,
         mailbox: Arc<Mailbox>,
         doorbell: Box<dyn Doorbell>,
+        idle: Idle,
         counters: Arc<WorkerCounters>,
         alarm: Arc<Alarm>,
     ) -> Self {
@@ -92,6 +104,7 @@ impl Worker {
             snapshot,
             mailbox,
             doorbell,
+            idle,
             counters,
             rings: Vec::new(),
             polled: Vec::new(),
@@ -167,7 +180,10 @@ impl Worker {
                 if outcome.done > 0 {
                     ring.load.add(outcome.done, outcome.bytes);
                     ring.pace.worked();
-                } else if ring.pace.looked_in_vain() && outcome.held == 0 {
+                } else if self.idle == Idle::Adapt
+                    && ring.pace.looked_in_vain()
+                    && outcome.held == 0
+                {
                     if !ring.from_guest.arm() {
                         ring.pace.is_armed = true;
                         self.armed += 1;
@@ -195,6 +211,12 @@ impl Worker {
 
     /// Looks at the bell when it is due, and sleeps when there is nothing else to do.
     fn pace(&mut self, turned: Outcome) {
+        if self.idle == Idle::Spin {
+            if turned.done == 0 {
+                std::hint::spin_loop();
+            }
+            return;
+        }
         let timeout = if self.polled.is_empty() {
             None
         } else if turned.done == 0 && turned.held > 0 && self.all_hold() {

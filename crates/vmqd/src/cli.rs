@@ -43,6 +43,13 @@ pub(crate) struct RunArgs {
     /// Run one worker on each of these CPUs, for example 0,2-3
     #[arg(long, value_name = "LIST")]
     pub(crate) cpus: Option<String>,
+    /// What becomes of a frame whose receiver has no buffers: hold makes its sender wait for a bounded
+    /// time, drop loses it at once [default: hold]
+    #[arg(long, value_name = "hold|drop")]
+    pub(crate) when_full: Option<String>,
+    /// What a worker does when nothing moves: adapt sleeps, spin keeps its core [default: adapt]
+    #[arg(long, value_name = "adapt|spin")]
+    pub(crate) idle: Option<String>,
 }
 
 #[derive(Debug, Args)]

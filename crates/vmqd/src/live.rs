@@ -62,6 +62,7 @@ impl Live {
         let switch = Switch::start(Options {
             workers,
             max_age: MAX_AGE,
+            idle: plan.idle,
         })?;
         let known = plan
             .ports
@@ -82,6 +83,7 @@ impl Live {
             let spec = PortSpec {
                 name: name(),
                 filters: port.filters.clone(),
+                when_full: port.when_full,
             };
             let id = switch.add_port(spec).map_err(|error| StartError::Add {
                 name: name(),

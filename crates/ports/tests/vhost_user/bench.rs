@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ports::vhost_user::{Mode, Port};
-use switch::{Options, PortSpec, PortStatus, Switch};
+use switch::{Idle, Options, PortSpec, PortStatus, Switch};
 use testkit::frontend::Frontend;
 use testkit::guest::{Guest, GuestOptions};
 use vmq::Filter;
@@ -30,6 +30,15 @@ impl Bench {
 
     /// As [`Bench::new`], with configured addresses.
     pub(crate) fn with_filters(workers: usize, filters: &[Vec<Filter>]) -> Self {
+        let specs = filters.iter().map(|filters| PortSpec {
+            filters: filters.clone(),
+            ..PortSpec::default()
+        });
+        Self::with_ports(workers, Idle::Adapt, specs.collect())
+    }
+
+    /// As [`Bench::new`], with everything that can be set. The ports' names are given here.
+    pub(crate) fn with_ports(workers: usize, idle: Idle, specs: Vec<PortSpec>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "vmq-ports-{}-{}",
@@ -44,6 +53,7 @@ impl Bench {
         let switch = Switch::start(Options {
             workers,
             max_age: Duration::from_secs(300),
+            idle,
         })
         .unwrap();
         let mut bench = Self {
@@ -51,20 +61,20 @@ impl Bench {
             ports: Vec::new(),
             dir,
         };
-        for filters in filters {
-            bench.add_port(filters.clone());
+        for spec in specs {
+            bench.add_port(spec);
         }
         bench
     }
 
-    fn add_port(&mut self, filters: Vec<Filter>) {
+    fn add_port(&mut self, spec: PortSpec) {
         let name = format!("p{}", self.ports.len());
         let listener = UnixListener::bind(self.socket(self.ports.len())).unwrap();
         let id = self
             .switch
             .add_port(PortSpec {
                 name: name.clone(),
-                filters,
+                ..spec
             })
             .unwrap();
         self.ports

@@ -128,7 +128,7 @@ fn a_port_in_client_mode_finds_its_vmm_whenever_that_listens() {
         .switch
         .add_port(PortSpec {
             name: "client".into(),
-            filters: vec![],
+            ..PortSpec::default()
         })
         .unwrap();
     let port = Port::spawn(

@@ -7,4 +7,5 @@ mod model;
 mod moves;
 mod multiqueue;
 mod panics;
+mod settings;
 mod traffic;

@@ -141,9 +141,11 @@ fn a_lopsided_load_is_evened_out_by_itself_and_then_left_alone() {
     let bench = Bench::new(2, 0);
     let ports: Vec<_> = (0..3)
         .map(|port| {
-            let name = format!("busy{port}");
-            let filters = vec![];
-            let port = bench.switch.add_port(PortSpec { name, filters }).unwrap();
+            let spec = PortSpec {
+                name: format!("busy{port}"),
+                ..PortSpec::default()
+            };
+            let port = bench.switch.add_port(spec).unwrap();
             bench.switch.connect(port, Box::new(|_| {}));
             bench
                 .switch

@@ -45,7 +45,7 @@ fn a_panic_in_a_turn_closes_its_port_and_the_worker_lives() {
     let [mut a, mut b] = [0, 1].map(|port| bench.attach(port, GuestOptions::default()));
     let spec = PortSpec {
         name: "broken".into(),
-        filters: vec![],
+        ..PortSpec::default()
     };
     let broken = bench.switch.add_port(spec).unwrap();
     let (tell, told) = channel();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use vmq::{Mac, VlanTest};
 
 use super::rejected::{Mistake, Rejected, Source};
+use super::schema;
 
 /// Where a value was given.
 #[derive(Clone, Debug)]
@@ -54,6 +55,29 @@ impl<'a> Judge<'a> {
             (Place::File(_), None) => self.rejected.add_option(field, &mistake),
             (Place::Option(option), _) => self.rejected.add_option(option, &mistake),
         }
+    }
+
+    /// The value that the word `text` stands for, if it is one of those known: word, meaning, value.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        place: &Place,
+        field: &str,
+        text: &str,
+        known: &[(&str, &str, T)],
+    ) -> Option<T> {
+        if let Some((.., value)) = known.iter().find(|(word, ..)| *word == text) {
+            return Some(*value);
+        }
+        let words: Vec<_> = known.iter().map(|(word, ..)| *word).collect();
+        let near = schema::did_you_mean(text, &words);
+        let key = field.rsplit('.').next().unwrap_or(field);
+        self.object(
+            place,
+            field,
+            format!("unknown {key} `{text}`"),
+            near + &schema::choices(known),
+        );
+        None
     }
 
     /// `in line 3` or `with --port`.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use switch::MAX_PORTS;
+use switch::{Idle, MAX_PORTS, WhenFull};
 use toml::Spanned;
 use vmq::Filter;
 
@@ -23,6 +23,7 @@ pub(crate) struct Plan {
     pub(crate) dir: PathBuf,
     /// One worker on each of these; nobody cares where if `None`.
     pub(crate) cpus: Option<CpuList>,
+    pub(crate) idle: Idle,
     pub(crate) ports: Vec<PortPlan>,
 }
 
@@ -42,6 +43,12 @@ pub(crate) struct PortPlan {
     pub(crate) socket: PathBuf,
     /// Frames to these belong to the port, from the start and without learning.
     pub(crate) filters: Vec<Filter>,
+    pub(crate) when_full: WhenFull,
+}
+
+/// What holds for a port that does not say otherwise.
+pub(super) struct Usual {
+    pub(super) when_full: WhenFull,
 }
 
 /// Which side of a port's socket listens.
@@ -88,13 +95,15 @@ pub(super) fn make(
     let mut judge = Judge::new(source);
     let dir = judge.dir(args, file.switch.dir);
     let cpus = judge.cpus(args, file.switch.cpus);
+    let idle = judge.idle(args, file.switch.idle);
+    let usual = judge.usual(args, file.switch.when_full);
     let count = file.port.len() + args.ports.len();
     let mut ports = Vec::with_capacity(count.min(MAX_PORTS));
     for port in file.port.into_iter().take(MAX_PORTS) {
-        ports.extend(judge.port_of_file(&dir, port));
+        ports.extend(judge.port_of_file(&dir, &usual, port));
     }
     for name in args.ports.iter().take(MAX_PORTS) {
-        ports.extend(judge.port_of_option(&dir, name));
+        ports.extend(judge.port_of_option(&dir, &usual, name));
     }
     match count {
         0 => judge.object(
@@ -111,7 +120,12 @@ pub(super) fn make(
             format!("a switch has at most {MAX_PORTS}, run several"),
         ),
     }
-    judge.verdict(Plan { dir, cpus, ports })
+    judge.verdict(Plan {
+        dir,
+        cpus,
+        idle,
+        ports,
+    })
 }
 
 impl Judge<'_> {
@@ -176,5 +190,38 @@ impl Judge<'_> {
                 None
             }
         }
+    }
+
+    fn idle(&mut self, args: &RunArgs, in_file: Option<Spanned<String>>) -> Idle {
+        const KNOWN: [(&str, &str, Idle); 2] = [
+            ("adapt", "a quiet worker sleeps", Idle::Adapt),
+            ("spin", "it keeps its core", Idle::Spin),
+        ];
+        given(args.idle.as_ref(), "--idle", in_file)
+            .and_then(|(text, place)| self.choice(&place, "switch.idle", &text, &KNOWN))
+            .unwrap_or_default()
+    }
+
+    fn usual(&mut self, args: &RunArgs, when_full: Option<Spanned<String>>) -> Usual {
+        let when_full = given(args.when_full.as_ref(), "--when-full", when_full)
+            .and_then(|(text, place)| self.when_full(&place, "switch.when_full", &text))
+            .unwrap_or_default();
+        Usual { when_full }
+    }
+}
+
+/// The value of an option, else of the key that it stands in place of, and where it was given.
+fn given<T: Clone>(
+    of_option: Option<&T>,
+    option: &'static str,
+    in_file: Option<Spanned<T>>,
+) -> Option<(T, Place)> {
+    match (of_option, in_file) {
+        (Some(value), _) => Some((value.clone(), Place::Option(option))),
+        (None, Some(value)) => {
+            let place = Place::File(value.span());
+            Some((value.into_inner(), place))
+        }
+        (None, None) => None,
     }
 }

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use switch::WhenFull;
 use toml::Spanned;
 use vmq::{Filter, VlanId, VlanTest};
 
 use super::judge::{Judge, Place};
-use super::plan::{Mode, PortPlan, check_port_name, socket_in};
+use super::plan::{Mode, PortPlan, Usual, check_port_name, socket_in};
 use super::schema::{self, Macs};
 use crate::{mac, sockets};
 
@@ -14,7 +15,12 @@ use crate::{mac, sockets};
 const MAX_MACS: usize = 64;
 
 impl Judge<'_> {
-    pub(super) fn port_of_option(&mut self, dir: &Path, name: &str) -> Option<PortPlan> {
+    pub(super) fn port_of_option(
+        &mut self,
+        dir: &Path,
+        usual: &Usual,
+        name: &str,
+    ) -> Option<PortPlan> {
         let place = Place::Option("--port");
         self.name(name, &place)?;
         let socket = socket_in(dir, name);
@@ -24,12 +30,14 @@ impl Judge<'_> {
             mode: Mode::Server,
             socket,
             filters: Vec::new(),
+            when_full: usual.when_full,
         })
     }
 
     pub(super) fn port_of_file(
         &mut self,
         dir: &Path,
+        usual: &Usual,
         port: Spanned<schema::Port>,
     ) -> Option<PortPlan> {
         let header = Place::File(port.span());
@@ -39,9 +47,16 @@ impl Judge<'_> {
             socket,
             mac,
             vlan,
+            when_full,
         } = port.into_inner();
         let mode = self.mode(mode);
         let filters = self.filters(mac, vlan);
+        let when_full = when_full
+            .and_then(|text| {
+                let place = Place::File(text.span());
+                self.when_full(&place, "port.when_full", text.get_ref())
+            })
+            .unwrap_or(usual.when_full);
         let Some(name) = name else {
             self.object(
                 &header,
@@ -75,6 +90,7 @@ impl Judge<'_> {
             mode,
             socket,
             filters,
+            when_full,
         })
     }
 
@@ -97,27 +113,28 @@ impl Judge<'_> {
     }
 
     fn mode(&mut self, mode: Option<Spanned<String>>) -> Mode {
-        const KNOWN: [&str; 2] = ["server", "client"];
-        let Some(mode) = mode else {
-            return Mode::Server;
-        };
-        match mode.get_ref().as_str() {
-            "server" => Mode::Server,
-            "client" => Mode::Client,
-            other => {
-                let remedy = format!(
-                    "{}write \"server\" (the switch listens) or \"client\" (the VMM listens)",
-                    schema::did_you_mean(other, &KNOWN)
-                );
-                self.object(
-                    &Place::File(mode.span()),
-                    "port.mode",
-                    format!("unknown mode `{other}`"),
-                    remedy,
-                );
-                Mode::Server
-            }
-        }
+        const KNOWN: [(&str, &str, Mode); 2] = [
+            ("server", "the switch listens", Mode::Server),
+            ("client", "the VMM listens", Mode::Client),
+        ];
+        mode.and_then(|mode| {
+            let place = Place::File(mode.span());
+            self.choice(&place, "port.mode", mode.get_ref(), &KNOWN)
+        })
+        .unwrap_or(Mode::Server)
+    }
+
+    /// What becomes of frames without buffers, as a port or the switch says it.
+    pub(super) fn when_full(&mut self, place: &Place, field: &str, text: &str) -> Option<WhenFull> {
+        const KNOWN: [(&str, &str, WhenFull); 2] = [
+            (
+                "hold",
+                "a frame without buffers waits a while",
+                WhenFull::Hold,
+            ),
+            ("drop", "it is lost at once", WhenFull::Drop),
+        ];
+        self.choice(place, field, text, &KNOWN)
     }
 
     fn socket(&mut self, socket: &Path, place: &Place, field: &str) {

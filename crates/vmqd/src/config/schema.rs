@@ -26,6 +26,8 @@ pub(super) struct File {
 pub(super) struct Switch {
     pub(super) dir: Option<Spanned<String>>,
     pub(super) cpus: Option<Spanned<Cpus>>,
+    pub(super) when_full: Option<Spanned<String>>,
+    pub(super) idle: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -36,6 +38,7 @@ pub(super) struct Port {
     pub(super) socket: Option<Spanned<String>>,
     pub(super) mac: Option<Spanned<Macs>>,
     pub(super) vlan: Option<Spanned<i64>>,
+    pub(super) when_full: Option<Spanned<String>>,
 }
 
 /// `"0,2-3"` or `[0, 2, 3]`.
@@ -100,6 +103,13 @@ pub(super) fn did_you_mean(found: &str, known: &[&str]) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// `write "hold" (...) or "drop" (...)`: the words of a setting, each with its meaning.
+pub(super) fn choices<T>(known: &[(&str, &str, T)]) -> String {
+    let written = |(word, meaning, _): &(&str, &str, T)| format!("\"{word}\" ({meaning})");
+    let words: Vec<_> = known.iter().map(written).collect();
+    format!("write {}", words.join(" or "))
 }
 
 /// The dotted path to the key or value at `span`.

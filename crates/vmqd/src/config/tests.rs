@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use switch::{Idle, WhenFull};
 use vmq::{Mac, VlanId, VlanTest};
 
 use super::*;
@@ -133,11 +134,11 @@ fn unknown_keys_are_refused_with_those_that_are_known() {
     );
     assert_objection(
         "[switch]\ndri = '/x'",
-        "f:2:1: switch.dri: unknown key `dri`: did you mean `dir`? known keys here: dir, cpus",
+        "f:2:1: switch.dri: unknown key `dri`: did you mean `dir`? known keys here: dir, cpus, when_full, idle",
     );
     assert_objection(
         "[[port]]\nname = 'a'\nhuhu = 1",
-        "f:3:1: port.huhu: unknown key `huhu`: known keys here: name, mode, socket, mac, vlan",
+        "f:3:1: port.huhu: unknown key `huhu`: known keys here: name, mode, socket, mac, vlan, when_full",
     );
 }
 
@@ -227,6 +228,59 @@ fn modes_are_two() {
     assert_objection(
         "[[port]]\nname = 'a'\nmode = 'sever'",
         "f:3:8: port.mode: unknown mode `sever`: did you mean `server`? write \"server\" (the switch listens) or \"client\" (the VMM listens)",
+    );
+}
+
+#[test]
+fn a_port_holds_or_drops_as_it_says_or_as_the_switch_says() {
+    let text = "[switch]\nwhen_full = 'drop'\n[[port]]\nname = 'a'\n[[port]]\nname = 'b'\nwhen_full = 'hold'";
+    let full = |args: &RunArgs| {
+        let plan = judged(text, args).unwrap();
+        plan.ports
+            .iter()
+            .map(|port| port.when_full)
+            .collect::<Vec<_>>()
+    };
+    let (hold, drop) = (WhenFull::Hold, WhenFull::Drop);
+    assert_eq!(full(&args(&["c"])), [drop, hold, drop]);
+    let overridden = RunArgs {
+        when_full: Some("hold".into()),
+        ..args(&["c"])
+    };
+    assert_eq!(full(&overridden), [hold, hold, hold]);
+    let usual = judged("", &args(&["a"])).unwrap();
+    assert_eq!((usual.ports[0].when_full, usual.idle), (hold, Idle::Adapt));
+}
+
+#[test]
+fn settings_are_words_that_are_known() {
+    assert_objection(
+        "[switch]\nwhen_full = 'dorp'\n[[port]]\nname = 'a'",
+        "f:2:13: switch.when_full: unknown when_full `dorp`: did you mean `drop`? write \"hold\" (a frame without buffers waits a while) or \"drop\" (it is lost at once)",
+    );
+    assert_objection(
+        "[[port]]\nname = 'a'\nwhen_full = 'wait'",
+        "f:3:13: port.when_full: unknown when_full `wait`: write \"hold\" (a frame without buffers waits a while) or \"drop\" (it is lost at once)",
+    );
+    assert_objection(
+        "[switch]\nidle = 'never'\n[[port]]\nname = 'a'",
+        "f:2:8: switch.idle: unknown idle `never`: write \"adapt\" (a quiet worker sleeps) or \"spin\" (it keeps its core)",
+    );
+    let spin = RunArgs {
+        idle: Some("spin".into()),
+        ..args(&["a"])
+    };
+    assert_eq!(
+        judged("[switch]\nidle = 'x'", &spin).unwrap().idle,
+        Idle::Spin
+    );
+    let odd = RunArgs {
+        idle: Some("Spin".into()),
+        ..args(&["a"])
+    };
+    assert_eq!(
+        judged("", &odd).unwrap_err().to_string(),
+        "--idle: unknown idle `Spin`: did you mean `spin`? write \"adapt\" (a quiet worker sleeps) or \"spin\" (it keeps its core)"
     );
 }
 

@@ -4,6 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use switch::{Idle, WhenFull};
 use testkit::frontend::Frontend;
 use testkit::guest::{Guest, GuestOptions};
 use vmq::{Filter, Mac, VlanTest};
@@ -61,12 +62,14 @@ impl Lab {
                 name,
                 mode: Mode::Server,
                 filters,
+                when_full: WhenFull::Hold,
             }
         });
         let ports: Vec<_> = ports.collect();
         let plan = Plan {
             dir,
             cpus: None,
+            idle: Idle::Adapt,
             ports,
         };
         let mut listeners = Vec::with_capacity(plan.ports.len());
