@@ -25,6 +25,7 @@ const OPTIONS: GuestOptions = GuestOptions {
     indirect: true,
     event_idx: true,
     pairs: 1,
+    offloads: 0,
 };
 
 /// A switch with two bystanders, a guest that sends to everybody when asked, and a port for the attacker.

@@ -92,6 +92,25 @@ pub fn transfer(
     Ok(frame.data_len())
 }
 
+/// Copies the bytes of `frame` to the host, all or as many as `into` has room for, and says how many those are.
+///
+/// # Errors
+/// [`TransferError`], of [`Side::Source`].
+pub fn read(blocks: &BlockTable, frame: Nbl<'_>, into: &mut [u8]) -> Result<usize, TransferError> {
+    let lookahead = frame.lookahead();
+    let mut done = lookahead.len().min(into.len());
+    into[..done].copy_from_slice(&lookahead[..done]);
+    let mut from = Walk {
+        chain: frame.segments_behind_lookahead(),
+        blocks,
+        side: Side::Source,
+    };
+    while let Some(bytes) = from.next()? {
+        done += bytes.read(&mut into[done..]);
+    }
+    Ok(done)
+}
+
 /// Starts to bring into the cache what [`transfer`] will wait for; to be called a frame ahead. A frame that fits into the
 /// lookahead needs nothing: its bytes are there, and writing does not wait.
 #[inline]

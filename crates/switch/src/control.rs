@@ -15,6 +15,7 @@ use crate::balance::{self, Alarm};
 use crate::doorbell::Doorbell;
 use crate::learning::{self, Learner, Sighting};
 use crate::mailbox::{Command, Mailbox};
+use crate::offload::Finisher;
 use crate::port::{FaultSink, FromGuest, PortId, ToGuest, WhenFull};
 use crate::reservation::Reservation;
 use crate::ring::Ring;
@@ -170,11 +171,14 @@ impl Switch {
                 unreachable!("a lookahead buffer of a few KiB is one block")
             };
             pool.set_lookahead_handle(handle);
+            let finisher = Finisher::new(&mut state.blocks)
+                .map_err(|source| StartError::Memory { worker, source })?;
             let learner = Learner::new(to_control.clone());
             let bench = Bench {
                 worker,
                 pool,
                 reservation: Reservation::new(),
+                finisher,
                 learner,
                 start,
                 tick: Tick(0),

@@ -24,6 +24,8 @@ pub struct Lane {
     bytes_copied: AtomicU64,
     flooded: AtomicU64,
     held: AtomicU64,
+    segmented: AtomicU64,
+    checksummed: AtomicU64,
     calls: AtomicU64,
     calls_suppressed: AtomicU64,
     drops: [AtomicU64; DropReason::ALL.len()],
@@ -46,6 +48,10 @@ pub struct Totals {
     pub flooded: u64,
     /// Times that a frame of this port had to wait for a receiver's buffers.
     pub held: u64,
+    /// Large frames to this port that were cut in software, for its guest does not take them whole.
+    pub segmented: u64,
+    /// Other frames to this port whose checksum was made in software.
+    pub checksummed: u64,
     /// Notifications sent to the guest.
     pub calls: u64,
     /// Notifications spared because the guest did not want one.
@@ -90,6 +96,8 @@ impl Totals {
         self.bytes_copied += lane.bytes_copied.load(Relaxed);
         self.flooded += lane.flooded.load(Relaxed);
         self.held += lane.held.load(Relaxed);
+        self.segmented += lane.segmented.load(Relaxed);
+        self.checksummed += lane.checksummed.load(Relaxed);
         self.calls += lane.calls.load(Relaxed);
         self.calls_suppressed += lane.calls_suppressed.load(Relaxed);
         for (total, count) in self.drops.iter_mut().zip(&lane.drops) {
@@ -133,6 +141,21 @@ impl Lane {
     #[inline]
     pub(crate) fn flooded(&self, frames: u64) {
         add(&self.flooded, frames);
+    }
+
+    /// Counts a frame that was finished in software.
+    pub(crate) fn finished(&self, was_large: bool) {
+        let counter = if was_large {
+            &self.segmented
+        } else {
+            &self.checksummed
+        };
+        add(counter, 1);
+    }
+
+    /// Counts bytes that were copied on the way.
+    pub(crate) fn copied(&self, bytes: u64) {
+        add(&self.bytes_copied, bytes);
     }
 
     #[inline]

@@ -4,6 +4,8 @@ use nbl::{NblQueue, Pool, Side};
 use shmem::BlockTable;
 use vmq::QueueId;
 
+use crate::offload::Finisher;
+use crate::patience::Patience;
 use crate::port::{Entry, ToGuest};
 use crate::{DropReason, Fault, Lane, Reservation};
 
@@ -12,6 +14,9 @@ pub(crate) struct Delivery<'a, 'p> {
     pub(crate) pool: &'p Pool,
     pub(crate) blocks: &'a BlockTable,
     pub(crate) reservation: &'a mut Reservation,
+    pub(crate) finisher: &'a mut Finisher,
+    /// Whether there is a frame with work left undone in the burst.
+    pub(crate) offloads: bool,
     pub(crate) worker: usize,
     /// The sending port's lane.
     pub(crate) sender: &'a Lane,
@@ -43,8 +48,19 @@ impl<'p> Delivery<'_, 'p> {
             let Some(to) = receiver.receiver(ring) else {
                 return Ok(());
             };
-            let place = (receiver.queue, ring);
-            match self.deliver_prefix(place, &*to.ring, lane, frames, done) {
+            let to = To {
+                place: (receiver.queue, ring),
+                ring: &*to.ring,
+                patience: &to.patience,
+                lane,
+            };
+            let delivered = if self.offloads {
+                self.deliver_offloaded(to, frames, done)
+            } else {
+                let pool = self.pool;
+                self.hand().deliver_prefix(to, pool, frames, done)
+            };
+            match delivered {
                 Ok(0) => break,
                 Ok(_) => to.patience.buffers_came(),
                 Err(End::Receiver(fault)) => receiver.gate.fail(&fault),
@@ -83,21 +99,46 @@ impl<'p> Delivery<'_, 'p> {
         result
     }
 
+    pub(crate) fn hand(&mut self) -> Hand<'_> {
+        Hand {
+            blocks: self.blocks,
+            reservation: self.reservation,
+            sender: self.sender,
+        }
+    }
+}
+
+/// Where frames are delivered to.
+#[derive(Clone, Copy)]
+pub(crate) struct To<'a> {
+    pub(crate) place: (QueueId, u8),
+    pub(crate) ring: &'a dyn ToGuest,
+    pub(crate) patience: &'a Patience,
+    pub(crate) lane: &'a Lane,
+}
+
+/// What delivers frames of whatever pool.
+pub(crate) struct Hand<'a> {
+    pub(crate) blocks: &'a BlockTable,
+    pub(crate) reservation: &'a mut Reservation,
+    pub(crate) sender: &'a Lane,
+}
+
+impl Hand<'_> {
     /// One reservation: as many frames as find room at once. Returns how many those were.
-    fn deliver_prefix(
+    pub(crate) fn deliver_prefix<'q>(
         &mut self,
-        place: (QueueId, u8),
-        to_guest: &dyn ToGuest,
-        lane: &Lane,
-        frames: &mut NblQueue<'p>,
-        done: &mut NblQueue<'p>,
+        to: To<'_>,
+        pool: &'q Pool,
+        frames: &mut NblQueue<'q>,
+        done: &mut NblQueue<'q>,
     ) -> Result<u16, End> {
-        self.pool.rewind_receive();
-        self.reservation.begin(place);
-        let reserved = to_guest.reserve(self.pool, frames, self.reservation);
+        pool.rewind_receive();
+        self.reservation.begin(to.place);
+        let reserved = to.ring.reserve(pool, frames, self.reservation);
         let granted = self.reservation.frames();
         let copied = match reserved {
-            Ok(()) => self.copy(granted, lane, frames, done),
+            Ok(()) => self.copy(granted, to.lane, frames, done),
             Err(fault) => {
                 self.reservation.void_all();
                 Err(End::Receiver(fault))
@@ -105,17 +146,18 @@ impl<'p> Delivery<'_, 'p> {
         };
         self.reservation.end();
         if !self.reservation.buffers().is_empty() {
-            lane.called(to_guest.publish(self.reservation).map_err(End::Receiver)?);
+            to.lane
+                .called(to.ring.publish(self.reservation).map_err(End::Receiver)?);
         }
         copied.map(|()| granted)
     }
 
-    fn copy(
+    fn copy<'q>(
         &mut self,
         granted: u16,
         lane: &Lane,
-        frames: &mut NblQueue<'p>,
-        done: &mut NblQueue<'p>,
+        frames: &mut NblQueue<'q>,
+        done: &mut NblQueue<'q>,
     ) -> Result<(), End> {
         let (mut delivered, mut bytes) = (0, 0);
         let mut end = Ok(());
@@ -166,7 +208,7 @@ impl<'p> Delivery<'_, 'p> {
 }
 
 /// Whose fault ended a delivery.
-enum End {
+pub(crate) enum End {
     Sender(Fault),
     Receiver(Fault),
 }

@@ -21,6 +21,8 @@ pub enum DropReason {
     NoReceiver,
     /// The virtio-net header asks for an offload that was not negotiated.
     OffloadNotNegotiated,
+    /// The virtio-net header asks for an offload that the frame's own headers or length do not allow.
+    BadOffload,
     /// The receiver's port failed or closed while the frame was on its way.
     ReceiverGone,
     /// The sender's memory vanished while the frame was copied.
@@ -29,7 +31,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoBuffers,
         Self::BuffersTooSmall,
         Self::Runt,
@@ -37,6 +39,7 @@ impl DropReason {
         Self::SamePort,
         Self::NoReceiver,
         Self::OffloadNotNegotiated,
+        Self::BadOffload,
         Self::ReceiverGone,
         Self::SenderGone,
     ];
@@ -52,6 +55,7 @@ impl DropReason {
             Self::SamePort => "same-port",
             Self::NoReceiver => "no-receiver",
             Self::OffloadNotNegotiated => "offload-not-negotiated",
+            Self::BadOffload => "bad-offload",
             Self::ReceiverGone => "receiver-gone",
             Self::SenderGone => "sender-gone",
         }

@@ -1,6 +1,7 @@
 //! A port as the workers see it: two trait objects, each called once a burst.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Instant;
 use nbl::{Nbl, NblQueue, Pool};
 use vmq::QueueId;
 
+use crate::offload::Offloads;
 use crate::patience::Patience;
 use crate::rss::{self, IndirectionTable};
 use crate::{Counters, Lane, Reservation};
@@ -29,6 +31,8 @@ pub struct Pull<'a, 'p> {
     pub frames: usize,
     /// Stop once this many bytes have been taken.
     pub bytes: u32,
+    /// To be set if there is a frame with work left undone ([`Offload::note`](crate::offload::Offload::note)).
+    pub offloads: &'a Cell<bool>,
 }
 
 /// The sending half of a port, owned by one worker.
@@ -48,7 +52,8 @@ pub trait FromGuest: Any + Send {
     fn complete(&mut self, done: &NblQueue<'_>) -> Result<bool, Fault>;
 
     /// Keeps frames, in this order, to be pulled again: their receiver has no buffers. The guest's
-    /// buffers stay taken, which is what holds the sender back.
+    /// buffers stay taken, which is what holds the sender back. How much of a large frame was delivered
+    /// ([`Offload::delivered`](crate::offload::Offload::delivered)) is kept with it.
     fn hold(&mut self, waiting: &NblQueue<'_>);
 
     /// Whether the guest has sent frames that were not pulled yet.
@@ -66,6 +71,9 @@ pub trait FromGuest: Any + Send {
 
 /// The receiving half of a port, shared by all workers.
 pub trait ToGuest: Send + Sync {
+    /// Which work the guest lets its senders leave undone. It is given no other frames than finished ones and such.
+    fn accepts(&self) -> Offloads;
+
     /// Reserves receive buffers for the longest prefix of `frames` that finds room, attaches them to
     /// the frames ([`nbl::Nbl::set_receive`]) and notes them in `reservation`.
     ///

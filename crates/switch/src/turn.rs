@@ -1,5 +1,6 @@
 //! One burst of one from-guest ring: pull, judge, classify, deliver, complete.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use nbl::{Classifier, Nbl, NblQueue, Pool};
@@ -7,6 +8,7 @@ use vmq::{QueueId, Tick};
 
 use crate::deliver::Delivery;
 use crate::learning::Learner;
+use crate::offload::{Finisher, Offload};
 use crate::policy::{Verdict, judge};
 use crate::port::Entry;
 use crate::ring::{Ring, Wait};
@@ -22,6 +24,7 @@ pub(crate) struct Bench {
     pub(crate) worker: usize,
     pub(crate) pool: Pool,
     pub(crate) reservation: Reservation,
+    pub(crate) finisher: Finisher,
     pub(crate) learner: Learner,
     pub(crate) start: Instant,
     pub(crate) tick: Tick,
@@ -51,11 +54,13 @@ pub(crate) fn run(
     bench.pool.reset();
     bench.learner.start_burst(bench.tick);
     let lane = port.counters.lane(bench.worker);
+    let offloads = Cell::new(false);
     let pull = Pull {
         pool: &bench.pool,
         lane,
         frames: nbl::BURST,
         bytes: BURST_BYTES,
+        offloads: &offloads,
     };
     let frames = ring.from_guest.pull(pull)?;
     ring.held = 0;
@@ -73,6 +78,8 @@ pub(crate) fn run(
             pool: &bench.pool,
             blocks: &snapshot.blocks,
             reservation: &mut bench.reservation,
+            finisher: &mut bench.finisher,
+            offloads: offloads.get(),
             worker: bench.worker,
             sender: lane,
         },
@@ -248,6 +255,11 @@ impl<'p> Burst<'_, 'p> {
             .filter(|member| member.queue != self.port.queue)
         {
             receivers += 1;
+            if self.delivery.offloads {
+                // Each member gets all of each frame, or misses what it has no buffers for.
+                let start_over = |frame| Offload::set_delivered(frame, 0);
+                chain.iter().for_each(start_over);
+            }
             let result = self.delivery.flood(member, chain);
             if result.is_err() {
                 self.done.append(chain);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nbl::{BuildError, Nbl, NblQueue};
 use shmem::GuestMemory;
+use switch::offload::{Offload, Offloads};
 use switch::{DropReason, Fault, FromGuest, MAX_FRAME, Pull};
 use virtq::{Chain, Chains, Ring, Used};
 
@@ -21,8 +22,12 @@ pub(super) struct FromGuestRing {
     chains: Chains,
     /// How many of them, from the first on, were described as frames or dropped in the burst at hand.
     described: usize,
-    /// Which of these are held for a receiver's buffers.
-    held: Vec<usize>,
+    /// Which of these are held for a receiver's buffers, and how many segments of each were delivered.
+    held: Vec<(usize, u16)>,
+    /// Of each chain that was held: how many segments were delivered.
+    delivered: [u16; nbl::BURST],
+    /// What the guest may leave undone.
+    offloads: Offloads,
     used: Vec<Used>,
     /// Times that the ring fell quiet without ever having had a chain; `None` once it had one, or where the memory is
     /// known to be the guest's.
@@ -39,6 +44,7 @@ impl FromGuestRing {
         ring: Ring,
         memory: Arc<GuestMemory>,
         memory_is_blank: bool,
+        offloads: Offloads,
         kick: Kick,
         call: Arc<Call>,
     ) -> Self {
@@ -50,6 +56,8 @@ impl FromGuestRing {
             call,
             described: 0,
             held: Vec::with_capacity(nbl::BURST),
+            delivered: [0; nbl::BURST],
+            offloads,
             used: Vec::with_capacity(2 * nbl::BURST),
             quiet_unused: memory_is_blank.then_some(0),
         }
@@ -74,7 +82,14 @@ impl FromGuestRing {
         } else {
             // What was held before and found no room in the last burst is younger than what is held since.
             let younger = described..self.chains.len();
-            self.chains.keep(self.held.drain(..).chain(younger));
+            for index in younger {
+                self.held.push((index, self.delivered[index]));
+            }
+            for (at, (_, delivered)) in self.held.iter().enumerate() {
+                self.delivered[at] = *delivered;
+            }
+            self.chains
+                .keep(self.held.drain(..).map(|(index, _)| index));
         }
     }
 
@@ -94,8 +109,11 @@ impl FromGuestRing {
             if bytes >= pull.bytes {
                 break;
             }
-            match describe(&self.memory, chain, &pull) {
+            match describe(&self.memory, chain, &pull, self.offloads) {
                 Ok(frame) => {
+                    if held > 0 && self.delivered[index] > 0 {
+                        Offload::set_delivered(frame, self.delivered[index]);
+                    }
                     frame.set_token(token(index, chain.head()));
                     bytes += frame.data_len();
                     frames.push(frame);
@@ -195,8 +213,10 @@ impl FromGuest for FromGuestRing {
     }
 
     fn hold(&mut self, waiting: &NblQueue<'_>) {
-        let index = |frame: Nbl<'_>| (frame.token() >> 16) as usize;
-        self.held.extend(waiting.iter().map(index));
+        self.held.extend(waiting.iter().map(|frame| {
+            let index = (frame.token() >> 16) as usize;
+            (index, Offload::delivered(frame))
+        }));
         // Frames to several receivers come in the order of the receivers; they are pulled again in the order they were sent.
         self.held.sort_unstable();
     }
@@ -232,6 +252,7 @@ fn describe<'p>(
     memory: &GuestMemory,
     chain: Chain<'_>,
     pull: &Pull<'_, 'p>,
+    offloads: Offloads,
 ) -> Result<Nbl<'p>, Refusal> {
     let head = chain.head();
     if !chain.writable().is_empty() {
@@ -243,13 +264,25 @@ fn describe<'p>(
     let buffers = buffers.map(|buffer| (buffer.gpa, buffer.len));
     match pull.pool.build(memory, buffers, header::LEN, MAX_FRAME) {
         Ok(frame) if header::is_plain(&frame.front()) => Ok(frame),
-        Ok(_) => Err(Refusal::Drop(DropReason::OffloadNotNegotiated)),
+        Ok(frame) => note_offload(frame, pull, offloads).map_err(Refusal::Drop),
         Err(BuildError::RuntFrame { .. }) => Err(Refusal::Drop(DropReason::Runt)),
         Err(BuildError::PoolExhausted) => Err(Refusal::NoRoom),
         Err(error) => Err(Refusal::Fault(Fault::new(format_args!(
             "its transmit queue has a bad chain (head {head}): {error}"
         )))),
     }
+}
+
+/// Notes what the header of a frame leaves undone.
+fn note_offload<'p>(
+    frame: Nbl<'p>,
+    pull: &Pull<'_, 'p>,
+    negotiated: Offloads,
+) -> Result<Nbl<'p>, DropReason> {
+    let header = frame.front();
+    header::from_guest(&header, negotiated, frame.lookahead(), frame.data_len())?.note(frame);
+    pull.offloads.set(true);
+    Ok(frame)
 }
 
 /// A frame's token: which chain of the burst it lies in, and the driver's name of that.

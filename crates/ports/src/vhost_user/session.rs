@@ -14,7 +14,7 @@ use vhost::vhost_user::{Error, GpuBackend, Result, VhostUserBackendReqHandlerMut
 use virtq::Ring;
 
 use super::eventfd::{Kick, checked};
-use super::features::{MAX_REGIONS, MRG_RXBUF, OFFERED, OFFERED_PROTOCOL, VERSION_1};
+use super::features::{self, MAX_REGIONS, MRG_RXBUF, OFFERED, OFFERED_PROTOCOL, VERSION_1};
 use super::from_guest::FromGuestRing;
 use super::memory::{Memory, Place};
 use super::to_guest::ToGuestRing;
@@ -133,7 +133,13 @@ impl Session {
     fn start_to_guest(&mut self, pair: usize, ring: Ring, memory: Arc<GuestMemory>) {
         let call = self.vrings[2 * pair].call.clone();
         let mergeable = self.features & MRG_RXBUF != 0;
-        let ring = Arc::new(ToGuestRing::new(ring, memory, call, mergeable));
+        let ring = Arc::new(ToGuestRing::new(
+            ring,
+            memory,
+            call,
+            mergeable,
+            features::to_guest_offloads(self.features),
+        ));
         self.to_guest[pair] = Some(ring.clone());
         self.switch.start_to_guest(self.port, pair, ring);
     }
@@ -151,7 +157,14 @@ impl Session {
         let Some(kick) = vring.kick.take() else {
             return Ok(());
         };
-        let ring = FromGuestRing::new(ring, memory, memory_is_blank, kick, vring.call.clone());
+        let ring = FromGuestRing::new(
+            ring,
+            memory,
+            memory_is_blank,
+            features::from_guest_offloads(self.features),
+            kick,
+            vring.call.clone(),
+        );
         let started = self
             .switch
             .start_from_guest(self.port, pair, Box::new(ring));

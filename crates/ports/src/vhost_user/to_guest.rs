@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nbl::{Nbl, NblQueue, Pool, ReceiveChain};
 use shmem::GuestMemory;
+use switch::offload::Offloads;
 use switch::{Fault, Reservation, ToGuest};
 use virtq::{Buf, Chain, Chains, Lease, Ring, Used};
 
@@ -19,6 +20,7 @@ pub(super) struct ToGuestRing {
     memory: Arc<GuestMemory>,
     call: Arc<Call>,
     mergeable: bool,
+    accepts: Offloads,
 }
 
 struct State {
@@ -44,6 +46,7 @@ impl ToGuestRing {
         memory: Arc<GuestMemory>,
         call: Arc<Call>,
         mergeable: bool,
+        accepts: Offloads,
     ) -> Self {
         let state = Mutex::new(State {
             chains: Chains::new(nbl::BURST, ring.size()),
@@ -55,6 +58,7 @@ impl ToGuestRing {
             memory,
             call,
             mergeable,
+            accepts,
         }
     }
 
@@ -123,7 +127,7 @@ impl ToGuestRing {
                 return Err(NoRoom::Never);
             }
         }
-        frame.set_receive_behind(&header::plain(taken), receive);
+        frame.set_receive_behind(&header::to_guest(frame, taken), receive);
         Ok(())
     }
 
@@ -151,6 +155,10 @@ impl ToGuestRing {
 }
 
 impl ToGuest for ToGuestRing {
+    fn accepts(&self) -> Offloads {
+        self.accepts
+    }
+
     fn reserve<'p>(
         &self,
         pool: &'p Pool,

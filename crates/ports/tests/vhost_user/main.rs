@@ -6,6 +6,7 @@ mod lifecycle;
 mod model;
 mod moves;
 mod multiqueue;
+mod offload;
 mod panics;
 mod settings;
 mod traffic;

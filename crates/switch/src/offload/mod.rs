@@ -10,6 +10,8 @@
 //! made at start.
 
 mod checksum;
+mod deliver;
+mod finish;
 mod headers;
 mod segment;
 mod work;
@@ -17,6 +19,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use finish::Finisher;
 pub use segment::{Cut, MAX_HEAD, fill_checksum};
 pub use work::{Checksum, Cutting, Kind, Offload, Offloads};
 

@@ -6,10 +6,11 @@
 //! | --- | --- |
 //! | 0, checksum | `IsIPv4` or `IsIPv6`, `TcpChecksum` or `UdpChecksum`, `TcpHeaderOffset`; zero: nothing is left undone |
 //! | 2, large send | version 2: MSS, `TcpHeaderOffset`, IP version |
-//! | 17 and up, UDP segmentation | MSS, `UdpHeaderOffset`, IP version |
+//! | 22 (19 on 32-bit), UDP segmentation | MSS, `UdpHeaderOffset`, IP version |
 //!
-//! A checksum that these cannot say (of GRE, say, or more than 1023 bytes into the frame) is kept in the upper half of slot
-//! 0, which NDIS does not use. That a large TCP frame has CWR set (the first segment only is to keep it) its header says.
+//! NDIS does not use the upper half of slot 0. There stand start and offset of a checksum that it cannot say (of GRE, or
+//! more than 1023 bytes into the frame), and of a large frame how many segments have been delivered. That CWR is set in a
+//! large TCP frame (only the first segment is to keep it) its header says.
 
 use std::ops::BitOr;
 
@@ -101,6 +102,12 @@ impl Offloads {
     /// What nobody takes: a large frame whose TCP header lies behind the lookahead.
     const UNSEEN: Self = Self(1 << 7);
 
+    /// Those of both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether all of `needed` are in it.
     #[inline]
     #[must_use]
@@ -120,11 +127,20 @@ impl BitOr for Offloads {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        self.and(other)
     }
 }
 
 impl Kind {
+    /// UDP over the version of IP that the frame has, if it has one.
+    #[must_use]
+    pub fn udp(lookahead: &[u8]) -> Option<Self> {
+        Some(match headers::network(lookahead)?.0 {
+            Ip::V4 => Self::Udp4,
+            Ip::V6 => Self::Udp6,
+        })
+    }
+
     fn needs(self) -> Offloads {
         match self {
             Self::Tcp4 => Offloads::TCP4,
@@ -192,11 +208,17 @@ impl Offload {
     }
 
     fn read(frame: Nbl<'_>, work: NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO) -> Self {
-        let start = work.Transmit_TcpHeaderOffset() as u16;
-        let offset = if work.Transmit_TcpChecksum() {
-            TCP_CHECKSUM
+        let (offset, cutting) = if work.Transmit_TcpChecksum() {
+            let [v4, v6] = [Kind::Tcp4, Kind::Tcp6];
+            let kind = if work.Transmit_IsIPv4() { v4 } else { v6 };
+            (TCP_CHECKSUM, (kind, frame.large_send().LsoV2Transmit_MSS()))
         } else if work.Transmit_UdpChecksum() {
-            UDP_CHECKSUM
+            let [v4, v6] = [Kind::Udp4, Kind::Udp6];
+            let kind = if work.Transmit_IsIPv4() { v4 } else { v6 };
+            (
+                UDP_CHECKSUM,
+                (kind, frame.udp_segmentation().Transmit_MSS()),
+            )
         } else {
             let checksum = Checksum {
                 start: (work.Value >> 32) as u16,
@@ -207,20 +229,13 @@ impl Offload {
                 cutting: None,
             };
         };
-        let (tcp, udp) = (frame.large_send(), frame.udp_segmentation());
-        let v4 = work.Transmit_IsIPv4();
-        let cutting = if tcp.LsoV2Transmit_MSS() != 0 {
-            let kind = if v4 { Kind::Tcp4 } else { Kind::Tcp6 };
-            Some((kind, tcp.LsoV2Transmit_MSS()))
-        } else if udp.Transmit_MSS() != 0 {
-            let kind = if v4 { Kind::Udp4 } else { Kind::Udp6 };
-            Some((kind, udp.Transmit_MSS()))
-        } else {
-            None
-        };
+        let (kind, mss) = cutting;
         Self {
-            checksum: Checksum { start, offset },
-            cutting: cutting.map(|(kind, mss)| Cutting {
+            checksum: Checksum {
+                start: work.Transmit_TcpHeaderOffset() as u16,
+                offset,
+            },
+            cutting: (mss != 0).then_some(Cutting {
                 kind,
                 mss: mss as u16,
             }),
@@ -246,33 +261,56 @@ impl Offload {
         work.SetTransmit_UdpChecksum(offset == UDP_CHECKSUM);
         work.SetTransmit_TcpHeaderOffset(start.into());
         frame.set_checksum(work);
-        let mut tcp = NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO::zeroed();
-        let mut udp = NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO::zeroed();
-        match self.cutting {
-            Some(Cutting {
-                kind: kind @ (Kind::Tcp4 | Kind::Tcp6),
-                mss,
-            }) => {
-                tcp.SetTransmit_Type(NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE);
-                tcp.SetLsoV2Transmit_MSS(mss.into());
-                tcp.SetLsoV2Transmit_TcpHeaderOffset(start.into());
-                tcp.SetLsoV2Transmit_IPVersion(match kind.ip() {
-                    Ip::V4 => NDIS_TCP_LARGE_SEND_OFFLOAD_IPv4,
-                    Ip::V6 => NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6,
-                });
-            }
-            Some(Cutting { kind, mss }) => {
-                udp.SetTransmit_MSS(mss.into());
-                udp.SetTransmit_UdpHeaderOffset(start.into());
-                udp.SetTransmit_IPVersion(match kind.ip() {
-                    Ip::V4 => NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4,
-                    Ip::V6 => NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6,
-                });
-            }
-            None => {}
+        if offset == UDP_CHECKSUM {
+            // No burst clears this slot.
+            frame.set_udp_segmentation(self.udp_segmentation());
+        } else if let Some(Cutting { kind, mss }) = self.cutting {
+            let mut work = NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO::zeroed();
+            work.SetTransmit_Type(NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE);
+            work.SetLsoV2Transmit_MSS(mss.into());
+            work.SetLsoV2Transmit_TcpHeaderOffset(start.into());
+            work.SetLsoV2Transmit_IPVersion(match kind.ip() {
+                Ip::V4 => NDIS_TCP_LARGE_SEND_OFFLOAD_IPv4,
+                Ip::V6 => NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6,
+            });
+            frame.set_large_send(work);
         }
-        frame.set_large_send(tcp);
-        frame.set_udp_segmentation(udp);
+    }
+
+    fn udp_segmentation(self) -> NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO {
+        let mut work = NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO::zeroed();
+        if let Some(Cutting { kind, mss }) = self.cutting {
+            work.SetTransmit_MSS(mss.into());
+            work.SetTransmit_UdpHeaderOffset(self.checksum.start.into());
+            work.SetTransmit_IPVersion(match kind.ip() {
+                Ip::V4 => NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4,
+                Ip::V6 => NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6,
+            });
+        }
+        work
+    }
+
+    /// How many segments of a large frame its receiver has already, which lacked buffers for the others.
+    #[must_use]
+    pub fn delivered(frame: Nbl<'_>) -> u16 {
+        match Self::of(frame) {
+            Some(Self {
+                cutting: Some(_), ..
+            }) => (frame.checksum().Value >> 32) as u16,
+            _ => 0,
+        }
+    }
+
+    /// Notes how many segments of a large frame its receiver has. Of any other, nothing is noted.
+    pub fn set_delivered(frame: Nbl<'_>, segments: u16) {
+        if let Some(Self {
+            cutting: Some(_), ..
+        }) = Self::of(frame)
+        {
+            let mut work = frame.checksum();
+            work.Value = work.Value & 0xffff_ffff | usize::from(segments) << 32;
+            frame.set_checksum(work);
+        }
     }
 
     /// What a receiver must take to be given the frame as it is.

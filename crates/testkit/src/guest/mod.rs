@@ -33,6 +33,12 @@ const SCRATCH: u32 = 64 << 10;
 
 /// The features a guest can ask for, by their bit (virtio 1.2, 5.1.3 and 6; vhost-user for the last).
 pub mod features {
+    /// What a guest may leave undone in what it sends: CSUM, HOST_TSO4, HOST_TSO6, HOST_ECN, HOST_USO.
+    pub const FROM_GUEST_OFFLOADS: [u64; 5] = [1, 1 << 11, 1 << 12, 1 << 13, 1 << 56];
+    /// What it takes undone: GUEST_CSUM, GUEST_TSO4, GUEST_TSO6, GUEST_ECN, GUEST_USO4, GUEST_USO6.
+    pub const TO_GUEST_OFFLOADS: [u64; 6] = [1 << 1, 1 << 7, 1 << 8, 1 << 9, 1 << 54, 1 << 55];
+    /// All of them.
+    pub const OFFLOADS: u64 = all(&FROM_GUEST_OFFLOADS) | all(&TO_GUEST_OFFLOADS);
     /// The guest merges receive buffers.
     pub const MRG_RXBUF: u64 = 1 << 15;
     /// The device has several ring pairs.
@@ -47,6 +53,13 @@ pub mod features {
     pub const VERSION_1: u64 = 1 << 32;
     /// The rings are packed.
     pub const RING_PACKED: u64 = 1 << 34;
+
+    const fn all(bits: &[u64]) -> u64 {
+        match bits {
+            [first, rest @ ..] => *first | all(rest),
+            [] => 0,
+        }
+    }
 }
 
 /// What kind of guest.
@@ -69,6 +82,8 @@ pub struct GuestOptions {
     pub event_idx: bool,
     /// Ring pairs. A guest of several asks for VIRTIO_NET_F_MQ.
     pub pairs: usize,
+    /// Which of [`features::OFFLOADS`] it accepts. It does none of the work itself: the test gives and reads the headers.
+    pub offloads: u64,
 }
 
 impl Default for GuestOptions {
@@ -82,6 +97,7 @@ impl Default for GuestOptions {
             indirect: true,
             event_idx: true,
             pairs: 1,
+            offloads: 0,
         }
     }
 }
@@ -219,6 +235,7 @@ impl Guest {
             indirect,
             event_idx,
             pairs,
+            ..
         } = options;
         let fits_format = packed || ring_size.is_power_of_two();
         if !fits_format || !(2..=MAX_SIZE).contains(&ring_size) {
@@ -346,6 +363,7 @@ impl Guest {
             indirect,
             event_idx,
             pairs,
+            offloads,
             ..
         } = self.options;
         let if_set = |set: bool, bit: u64| if set { bit } else { 0 };
@@ -355,6 +373,7 @@ impl Guest {
             | if_set(event_idx, features::EVENT_IDX)
             | if_set(pairs > 1, features::MQ)
             | if_set(packed, features::RING_PACKED)
+            | offloads
     }
 
     /// A piece of memory that neither rings nor buffers use.

@@ -29,6 +29,7 @@ const GUEST: GuestOptions = GuestOptions {
     indirect: true,
     event_idx: true,
     pairs: 1,
+    offloads: 0,
 };
 
 /// How long a step of an attachment may take.
