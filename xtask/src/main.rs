@@ -1,11 +1,12 @@
 //! The one entry for whoever works on vmq; continuous integration calls the same words.
 //!
 //! `setup` installs what the tests need, `check` judges the tree without running it, `test` does both and then runs every
-//! test there is. Invariant: nothing is skipped in silence. A missing tool fails the run and names its package, a step that
+//! test there is; `bench-bound` is the part of it that counts instructions. Invariant: nothing is skipped in silence. A missing tool fails the run and names its package, a step that
 //! hangs is ended by its own limit, and the last line counts what passed and what failed.
 
 #![forbid(unsafe_code)]
 
+mod bound;
 mod check;
 mod kernel;
 mod lints;
@@ -20,7 +21,8 @@ const USAGE: &str = "\
 usage: cargo xtask <word>
   setup   install what the tests need (Debian packages, cargo-deny)
   check   fmt, clippy, doc, cargo deny, house lints
-  test    setup, check, then every test: unit, DPDK, two real guests";
+  test    setup, check, then every test: unit, DPDK, two real guests
+  bench-bound   count the hot path's instructions (part of test)";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::steps(),
         ["check"] => check::steps(),
         ["test"] => test::steps(),
+        ["bench-bound"] => bound::steps(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -27,6 +27,7 @@ const PACKAGES: &[&str] = &[
     "qemu-system-x86",
     "rustc",
     "util-linux",
+    "valgrind",
     "xz-utils",
 ];
 
@@ -43,6 +44,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("iperf3", "iperf3"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("setpriv", "util-linux"),
+    ("valgrind", "valgrind"),
     ("x86_64-w64-mingw32-ld", "binutils-mingw-w64-x86-64"),
 ];
 

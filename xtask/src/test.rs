@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::step::Report;
-use crate::{check, kernel, setup};
+use crate::{bound, check, kernel, setup};
 
 /// A whole run has to end within forty minutes on two cores; each step has its share, generously cut.
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -45,6 +45,7 @@ pub(crate) fn steps() -> Report {
     old_compiler(&mut report);
     kernel::steps(&mut report);
     fuzz(&mut report);
+    report.append(bound::steps());
     let mut binary = Report::default();
     binary.run(
         "release binary",

@@ -1,0 +1,155 @@
+//! The hot path for instruction counters: always the same bursts from one guest double to another, all on one thread.
+//!
+//! A switch with one worker and three ports. Two are guests that are attached as always. The third is no guest: the worker
+//! pulls it in each round as it pulls every port, and then it does what the two guests would do on another CPU: takes what
+//! arrived and sends the next burst. So nothing depends on when which thread runs, and a count is the same twice.
+//!
+//! ```text
+//!   worker's round ──▶ pull the third port ──▶ Guests::act    frames arrived, burst sent    (not counted)
+//!                  └─▶ pull the first guest ─▶ one burst to the second                      (counted)
+//! ```
+//!
+//! `cargo xtask bench-bound` runs it under callgrind, twice, with different numbers of bursts: what the second run takes
+//! longer is the hot path, without setting up.
+#![forbid(unsafe_code)]
+
+use std::os::fd::BorrowedFd;
+use std::process::ExitCode;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use bench::Result;
+use bench::lab::{Lab, PATIENCE};
+use bench::machine::{BURST, Format, Kind, Machine, introduce};
+use clap::Parser;
+use nbl::NblQueue;
+use switch::{Fault, FromGuest, PortSpec, Pull};
+
+/// Sends bursts of frames from one guest to another, all on one thread.
+#[derive(Parser)]
+struct Cli {
+    /// Format of both guests' rings
+    #[arg(long, default_value = "split")]
+    ring: Format,
+    /// Bytes of a frame
+    #[arg(long, default_value = "60")]
+    len: usize,
+    /// Bursts of 32 frames
+    #[arg(long, default_value = "1000")]
+    bursts: u32,
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hot_path: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    let lab = Lab::new(None, 2)?;
+    let kind = Kind::for_frames(cli.ring, cli.len);
+    let (mut from, mut to) = (
+        Machine::new(1, kind, cli.len)?,
+        Machine::new(2, kind, cli.len)?,
+    );
+    from.connect(&lab.socket(0))?;
+    to.connect(&lab.socket(1))?;
+    lab.wait_until_up(2)?;
+    introduce(&mut [&mut from, &mut to])?;
+    from.aim(to.mac(), cli.len);
+    let (done, is_done) = sync_channel(1);
+    let guests = Guests {
+        from,
+        to,
+        left: cli.bursts,
+        on_the_way: 0,
+        done,
+    };
+    let switch = lab.switch();
+    let port = switch.add_port(PortSpec {
+        name: "guests".into(),
+        filters: Vec::new(),
+    })?;
+    switch.connect(port, Box::new(|fault| eprintln!("hot_path: {fault}")));
+    switch.start_from_guest(port, 0, Box::new(guests))?;
+    let counted = is_done.recv_timeout(PATIENCE * 10);
+    switch.stop_from_guest(port, 0);
+    switch.disconnect(port, None);
+    match counted {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("a burst did not arrive whole in the round it was sent in".into()),
+        Err(_) => Err("the bursts did not come to an end".into()),
+    }
+}
+
+/// Both guests, behind the face of a port.
+struct Guests {
+    from: Machine,
+    to: Machine,
+    left: u32,
+    on_the_way: u16,
+    /// Told whether every burst arrived as it should.
+    done: SyncSender<bool>,
+}
+
+impl Guests {
+    /// What the guests do between two rounds. Callgrind leaves it out by its name, so it stays a function.
+    #[inline(never)]
+    fn act(&mut self) {
+        if self.on_the_way > 0 {
+            let arrived = self.to.receive(BURST);
+            // Only the first may find the worker not looking at its ring yet.
+            if arrived == 0 {
+                return;
+            }
+            if arrived != u64::from(self.on_the_way) {
+                self.end(false);
+                return;
+            }
+            self.on_the_way = 0;
+            if self.left == 0 {
+                self.end(true);
+            }
+        }
+        if self.left > 0 {
+            self.left -= 1;
+            self.on_the_way = self.from.send(BURST);
+        }
+    }
+
+    fn end(&mut self, is_well: bool) {
+        (self.left, self.on_the_way) = (0, 0);
+        // Whoever waited for it has given up otherwise.
+        let _ = self.done.try_send(is_well);
+    }
+}
+
+impl FromGuest for Guests {
+    fn pull<'p>(&mut self, _pull: Pull<'_, 'p>) -> std::result::Result<NblQueue<'p>, Fault> {
+        self.act();
+        Ok(NblQueue::new())
+    }
+
+    fn complete(&mut self, _done: &NblQueue<'_>) -> std::result::Result<bool, Fault> {
+        Ok(false)
+    }
+
+    fn hold(&mut self, _waiting: &NblQueue<'_>) {}
+
+    fn has_more(&self) -> bool {
+        self.on_the_way > 0
+    }
+
+    fn arm(&mut self) -> bool {
+        self.on_the_way > 0
+    }
+
+    fn disarm(&mut self) {}
+
+    fn kick(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
