@@ -276,6 +276,8 @@ pub struct Flow {
     pub refused: f64,
     /// Nanoseconds that the switch's worker worked for each frame it finished; NaN where it does not say.
     pub worker_ns: f64,
+    /// Frames that the worker finished in each turn that finished any; NaN where it does not say.
+    pub worker_burst: f64,
 }
 
 impl Flow {
@@ -289,6 +291,7 @@ impl Flow {
 pub fn one_way(from: &mut Machine, to: &mut Machine, time: Duration) -> Flow {
     let mut flow = Flow {
         worker_ns: f64::NAN,
+        worker_burst: f64::NAN,
         ..Flow::default()
     };
     let (mut offered, mut refused) = (0u64, 0u64);

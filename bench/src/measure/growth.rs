@@ -58,7 +58,7 @@ pub fn measure(settings: &Settings) -> Result<Table> {
     let columns = [
         ("worker ns a frame", 1),
         ("of the smallest", 2),
-        ("refused %", 0),
+        ("frames a turn", 0),
         ("KiB a port", 0),
     ];
     let mut table = Table::new(
@@ -68,11 +68,8 @@ pub fn measure(settings: &Settings) -> Result<Table> {
     let cost = |at| windows.median(at, |flow| flow.worker_ns);
     for (at, name) in names.iter().enumerate() {
         let base = if at < PORTS.len() { 0 } else { PORTS.len() };
-        let refused = windows.median(at, |flow| flow.refused * 100.0);
-        table.row(
-            name,
-            &[cost(at), cost(at) / cost(base), refused, memory[at]],
-        );
+        let burst = windows.median(at, |flow| flow.worker_burst);
+        table.row(name, &[cost(at), cost(at) / cost(base), burst, memory[at]]);
     }
     table.notes.push(windows.note());
     table

@@ -63,17 +63,29 @@ impl Pair {
             return Err("no frame arrived".into());
         }
         let after = self.worked();
-        flow.worker_ns = (after.0 - before.0) as f64 / (after.1 - before.1) as f64;
+        let frames = (after.frames - before.frames) as f64;
+        flow.worker_ns = (after.busy_ns - before.busy_ns) as f64 / frames;
+        flow.worker_burst = frames / (after.turns - before.turns) as f64;
         Ok(flow)
     }
 
-    /// Nanoseconds of work and frames finished by the worker so far.
-    fn worked(&self) -> (u64, u64) {
-        let workers = self.lab.status().workers;
-        workers.iter().fold((0, 0), |sum, worker| {
-            (sum.0 + worker.busy_ns, sum.1 + worker.frames)
-        })
+    fn worked(&self) -> Worked {
+        let mut worked = Worked::default();
+        for worker in self.lab.status().workers {
+            worked.busy_ns += worker.busy_ns;
+            worked.frames += worker.frames;
+            worked.turns += worker.turns - worker.empty_turns;
+        }
+        worked
     }
+}
+
+/// What the workers have done so far.
+#[derive(Default)]
+struct Worked {
+    busy_ns: u64,
+    frames: u64,
+    turns: u64,
 }
 
 /// Lets pairs take turns.

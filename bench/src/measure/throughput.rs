@@ -20,6 +20,7 @@ pub fn measure(settings: &Settings, formats: &[Format], sizes: &[usize]) -> Resu
         ("Mframe/s", 2),
         ("Gbit/s", 1),
         ("worker ns a frame", 1),
+        ("frames a turn", 0),
         ("guests busy %", 0),
         ("refused %", 0),
     ];
@@ -30,6 +31,7 @@ pub fn measure(settings: &Settings, formats: &[Format], sizes: &[usize]) -> Resu
             rate,
             rate * (size - 4) as f64 * 8.0 / 1e3,
             windows.median(at, |flow| flow.worker_ns),
+            windows.median(at, |flow| flow.worker_burst),
             windows.median(at, |flow| flow.busy * 100.0),
             windows.median(at, |flow| flow.refused * 100.0),
         ];
