@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ports::vhost_user::{Mode, Port};
-use switch::{Options, PortSpec, Status, Switch};
+use switch::{Idle, Options, PortSpec, Status, Switch, WhenFull};
 use vmq::Filter;
 
 use crate::Result;
@@ -32,6 +32,7 @@ impl Lab {
         let switch = Switch::start(Options {
             workers: ports::workers(cpu.as_slice())?,
             max_age: Duration::from_secs(3600),
+            idle: Idle::default(),
         })?;
         let mut lab = Lab {
             switch,
@@ -52,6 +53,7 @@ impl Lab {
         let id = self.switch.add_port(PortSpec {
             name: name.clone(),
             filters,
+            when_full: WhenFull::default(),
         })?;
         let port = Port::spawn(self.switch.clone(), id, &name, Mode::Server(listener))?;
         self.ports.push(port);
