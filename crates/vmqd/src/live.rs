@@ -169,6 +169,8 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
         bytes_copied: totals.bytes_copied,
         flooded: totals.flooded,
         held: totals.held,
+        segmented: totals.segmented,
+        checksummed: totals.checksummed,
         drops: DropReason::ALL
             .iter()
             .map(|reason| (reason.name().to_owned(), totals.drops[*reason as usize]))

@@ -238,6 +238,8 @@ mod tests {
             bytes_copied: 0,
             flooded: 0,
             held: 0,
+            segmented: 0,
+            checksummed: 0,
             drops: BTreeMap::from([("no-buffers".to_owned(), 0), ("runt".to_owned(), 0)]),
         }
     }

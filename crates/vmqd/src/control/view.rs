@@ -43,6 +43,10 @@ pub(crate) struct PortView {
     pub(crate) flooded: u64,
     /// Times that a frame from the guest waited for a receiver's buffers.
     pub(crate) held: u64,
+    /// Large frames to the guest that were cut for it.
+    pub(crate) segmented: u64,
+    /// Other frames to the guest whose checksum was made for it.
+    pub(crate) checksummed: u64,
     /// Frames not delivered, by reason. Every reason is there.
     pub(crate) drops: BTreeMap<String, u64>,
 }

@@ -223,6 +223,8 @@ mod tests {
             bytes_copied: copied,
             flooded: 0,
             held: 0,
+            segmented: 0,
+            checksummed: 0,
             drops: BTreeMap::from([("no-buffers".to_owned(), frames / 1000)]),
         }
     }
