@@ -19,7 +19,7 @@ if [ -s "$out/vmlinuz" ] && [ -s "$out/initramfs.gz" ] && [ "$(cat "$out/made-fr
     exit 0
 fi
 
-for program in busybox cpio depmod iperf3 ldd modprobe; do
+for program in busybox cpio depmod ethtool iperf3 ldd modprobe; do
     command -v "$program" >/dev/null || { echo "$0: $program is missing: run cargo xtask setup" >&2; exit 1; }
 done
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -49,7 +49,7 @@ mkdir -p "$root"/{bin,dev,etc,modules,proc,run,sys,tmp,usr/bin}
 cp "$here/init" "$root/init"
 chmod 755 "$root/init"
 cp "$(command -v busybox)" "$root/bin/busybox"
-for program in iperf3; do
+for program in ethtool iperf3; do
     path=$(command -v "$program")
     cp -L "$path" "$root/usr/bin/"
     for library in $(ldd "$path" | grep -o '/[^ ]*'); do

@@ -36,6 +36,8 @@ pub struct Answer {
 pub enum Plug<'a> {
     /// A vhost-user port that listens on this socket.
     Port(&'a Path),
+    /// Such a port with this many queue pairs, in a machine of as many CPUs. It starts with one pair in use.
+    Pairs(&'a Path, usize),
     /// Another guest, with nothing between them: one listens on the socket, the other connects. QEMU emulates the device,
     /// so there are no offloads and each frame is as a wire would carry it.
     Wire {
@@ -49,11 +51,19 @@ pub enum Plug<'a> {
 }
 
 impl Plug<'_> {
+    fn pairs(&self) -> usize {
+        match self {
+            Self::Pairs(_, pairs) => *pairs,
+            _ => 1,
+        }
+    }
+
     fn arguments(&self) -> String {
         match self {
-            Self::Port(socket) => format!(
-                "-chardev socket,id=port,path={} -netdev vhost-user,id=net,chardev=port,queues=1",
-                socket.display()
+            Self::Port(socket) | Self::Pairs(socket, _) => format!(
+                "-chardev socket,id=port,path={} -netdev vhost-user,id=net,chardev=port,queues={}",
+                socket.display(),
+                self.pairs()
             ),
             Self::Wire {
                 socket,
@@ -84,19 +94,33 @@ impl Guest {
     /// If the image is missing or QEMU does not start.
     pub fn boot(scratch: &Scratch, name: &str, plug: Plug<'_>, mac: &str) -> Self {
         let image = image();
+        let pairs = plug.pairs();
         let agent = scratch.file(&format!("{name}.agent"));
         let console = scratch.file(&format!("{name}-console.log"));
         let _ = std::fs::remove_file(&agent);
         // Emulation, not KVM: the same result on every machine, nested or not. vectors=0: QEMU 7.2 without KVM crashes
         // when a vhost-user device is given MSI-X vectors.
         let arguments = [
-            "-machine q35 -accel tcg -cpu max -smp 1 -m 192 -nodefaults -no-user-config -display none".to_owned(),
-            "-object memory-backend-memfd,id=ram,size=192M,share=on -numa node,memdev=ram".to_owned(),
+            format!(
+                "-machine q35 -accel tcg -cpu max -smp {pairs} -m 192 -nodefaults -no-user-config -display none"
+            ),
+            "-object memory-backend-memfd,id=ram,size=192M,share=on -numa node,memdev=ram"
+                .to_owned(),
             plug.arguments(),
-            format!("-device virtio-net-pci,netdev=net,mac={mac},romfile=,vectors=0"),
+            format!(
+                "-device virtio-net-pci,netdev=net,mac={mac},romfile=,vectors=0,mq={}",
+                if pairs > 1 { "on" } else { "off" }
+            ),
             format!("-serial file:{}", console.display()),
-            format!("-chardev socket,id=agent,path={},server=on,wait=off -serial chardev:agent", agent.display()),
-            format!("-kernel {} -initrd {}", image.join("vmlinuz").display(), image.join("initramfs.gz").display()),
+            format!(
+                "-chardev socket,id=agent,path={},server=on,wait=off -serial chardev:agent",
+                agent.display()
+            ),
+            format!(
+                "-kernel {} -initrd {}",
+                image.join("vmlinuz").display(),
+                image.join("initramfs.gz").display()
+            ),
         ];
         let mut arguments: Vec<String> = arguments
             .iter()

@@ -26,6 +26,8 @@ pub struct VirtioUser<'a> {
     pub peer: &'a str,
     /// The frontend listens and the switch connects.
     pub listens: bool,
+    /// Queue pairs; all ports of one program have as many.
+    pub queues: usize,
     /// Further words of the device, such as `packed_vq=1`, each after a comma.
     pub features: &'a str,
 }
@@ -68,8 +70,9 @@ impl Testpmd {
         eal.push(format!("--file-prefix={name}-{}", std::process::id()));
         for (number, port) in ports.iter().enumerate() {
             let mut device = format!(
-                "net_virtio_user{number},path={},queues=1",
-                port.socket.display()
+                "net_virtio_user{number},path={},queues={}",
+                port.socket.display(),
+                port.queues
             );
             let _ = write!(device, ",queue_size=256,mac={}{}", port.mac, port.features);
             device.push_str(if port.listens { ",server=1" } else { "" });
@@ -82,17 +85,17 @@ impl Testpmd {
             "--rxd=256",
             "--txd=256",
             "--burst=32",
+            "--forward-mode=mac",
+            "--no-lsc-interrupt",
         ]
         .map(str::to_owned)
         .to_vec();
-        app.extend(
-            [
-                "--forward-mode=mac",
-                "--total-num-mbufs=4096",
-                "--no-lsc-interrupt",
-            ]
-            .map(str::to_owned),
-        );
+        let queues = ports.iter().map(|port| port.queues).max().unwrap_or(1);
+        app.push(format!("--total-num-mbufs={}", 4096 * queues));
+        if queues > 1 {
+            app.extend([format!("--rxq={queues}"), format!("--txq={queues}")]);
+            app.push("--txonly-multi-flow".to_owned());
+        }
         app.extend(["--disable-link-check", "--txpkts=60"].map(str::to_owned));
         app.extend(
             ports
@@ -137,6 +140,20 @@ impl Testpmd {
     pub fn stats(&mut self) -> Vec<PortStats> {
         let text = self.command("show port stats all");
         parse_stats(&text)
+    }
+
+    /// Frames that each of a port's receive queues has taken.
+    pub fn received_by_queue(&mut self, port: usize) -> Vec<u64> {
+        let text = self.command(&format!("show port xstats {port}"));
+        let of_queue = |line: &str| {
+            let (queue, count) = line
+                .trim()
+                .strip_prefix("rx_q")?
+                .split_once("_good_packets:")?;
+            queue.parse::<u16>().ok()?;
+            count.trim().parse().ok()
+        };
+        text.lines().filter_map(of_queue).collect()
     }
 
     /// Takes what is still under way into account: stops sending, keeps receiving for a moment.

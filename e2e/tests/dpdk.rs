@@ -15,11 +15,13 @@ const LIMIT: Duration = Duration::from_secs(240);
 #[derive(Clone, Copy)]
 struct Wiring {
     switch_connects: bool,
+    queues: usize,
     features: &'static str,
 }
 
 const PLAIN: Wiring = Wiring {
     switch_connects: false,
+    queues: 1,
     features: "",
 };
 
@@ -42,6 +44,13 @@ fn guests_that_do_not_merge_receive_buffers_get_every_frame() {
         features: ",mrg_rxbuf=0",
         ..PLAIN
     });
+}
+
+#[test]
+fn flows_are_spread_over_several_queues_and_none_of_their_frames_is_lost() {
+    for queues in [2, 4] {
+        circulate(Wiring { queues, ..PLAIN });
+    }
 }
 
 #[test]
@@ -90,6 +99,13 @@ fn circulate(wiring: Wiring) {
     assert_lossless(&stats);
     for (number, port) in ["p0", "p1"].into_iter().enumerate() {
         let status = switch.port(port);
+        let by_queue = testpmd.received_by_queue(number);
+        assert_eq!(by_queue.len(), wiring.queues, "{by_queue:?}");
+        let fair = stats[number].received / wiring.queues as u64;
+        assert!(
+            by_queue.iter().all(|frames| *frames > fair / 4),
+            "{by_queue:?}"
+        );
         assert_eq!(
             status["from_guest"]["frames"], stats[number].sent,
             "{port}: {status}"
@@ -139,6 +155,7 @@ fn start_testpmd(scratch: &Scratch, name: &str, switch: &Switch, wiring: Wiring)
         mac: MACS[number],
         peer: MACS[1 - number],
         listens: wiring.switch_connects,
+        queues: wiring.queues,
         features: wiring.features,
     };
     let mut testpmd = Testpmd::spawn(scratch, name, &[port(0), port(1)]);

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -51,6 +52,46 @@ fn two_guests_ping_and_transfer_both_ways() {
         assert_eq!(status["is_up"], true, "{status}");
         assert_eq!(status["last_close"], Value::Null, "{status}");
         assert_eq!(status["drops"]["offload-not-negotiated"], 0, "{status}");
+    }
+}
+
+#[test]
+fn guests_of_two_queue_pairs_use_both_and_switch_one_off_and_on() {
+    let _watchdog = Watchdog::arm(LIMIT);
+    let scratch = Scratch::new();
+    let mut switch = start_switch(&scratch);
+    let [mut a, mut b] = boot_all(&scratch, &switch, |socket| Plug::Pairs(socket, 2));
+    b.expect("iperf3 -s -D");
+    for (round, pairs) in [2, 1, 2].into_iter().enumerate() {
+        for guest in [&mut a, &mut b] {
+            // Refused where it changes nothing.
+            guest.run(
+                &format!("ethtool -L eth0 combined {pairs}"),
+                Duration::from_secs(30),
+            );
+            let channels = guest.expect("ethtool -l eth0");
+            let current = channels.rsplit("Combined:").next().map(str::trim);
+            assert_eq!(current, Some(&*pairs.to_string()), "{channels}");
+        }
+        for port in ["a", "b"] {
+            let status = switch.port(port);
+            let running = status["pairs"].as_array().expect("pairs");
+            assert_eq!(running.len(), pairs, "round {round}: {status}");
+        }
+        assert_lossless_ping(&mut a, "ping -c 10 -i 0.1 10.9.0.2");
+        let before = received_by_queue(&mut b);
+        let bytes = iperf(&mut a, "iperf3 -J -c 10.9.0.2 -t 3 -P 8");
+        assert!(bytes > 1 << 20, "{bytes} bytes in three seconds");
+        let after = received_by_queue(&mut b);
+        let used = after
+            .iter()
+            .zip(before)
+            .map(|(after, before)| after - before);
+        let used = used.filter(|frames| *frames > 100).count();
+        assert_eq!(used, pairs, "round {round}: {after:?}");
+    }
+    for port in ["a", "b"] {
+        assert_eq!(switch.port(port)["last_close"], Value::Null);
     }
 }
 
@@ -138,13 +179,29 @@ fn start_switch(scratch: &Scratch) -> Switch {
 }
 
 fn boot_both(scratch: &Scratch, switch: &Switch) -> [Guest; 2] {
+    boot_all(scratch, switch, Plug::Port)
+}
+
+fn boot_all(scratch: &Scratch, switch: &Switch, plug: impl Fn(&Path) -> Plug<'_>) -> [Guest; 2] {
     let mut guests = [("a", MACS[0]), ("b", MACS[1])]
-        .map(|(name, mac)| Guest::boot(scratch, name, Plug::Port(&switch.socket(name)), mac));
+        .map(|(name, mac)| Guest::boot(scratch, name, plug(&switch.socket(name)), mac));
     for (guest, host) in guests.iter_mut().zip(1..) {
         guest.wait_ready();
         guest.configure(host);
     }
     guests
+}
+
+/// Frames that each of the guest's receive queues has taken, as its driver counts them.
+fn received_by_queue(guest: &mut Guest) -> Vec<u64> {
+    let counters = guest.expect("ethtool -S eth0");
+    let of_queue = |line: &str| {
+        let (name, count) = line.trim().split_once(": ")?;
+        let is_it =
+            name.starts_with("rx_queue_") && name.ends_with("_packets") && !name.contains("xdp");
+        is_it.then(|| count.parse().ok()).flatten()
+    };
+    counters.lines().filter_map(of_queue).collect()
 }
 
 fn assert_lossless_ping(from: &mut Guest, command: &str) {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ports::vhost_user::{Mode as Side, Port};
-use switch::{DropReason, Options, PortError, PortSpec, PortStatus, Switch, WorkerStatus};
+use switch::{
+    DropReason, Options, PairStatus, PortError, PortSpec, PortStatus, Switch, WorkerStatus,
+};
 
 use crate::config::{Mode, Plan};
-use crate::control::{FilterView, PortView, QueueView, StatusView, Traffic, WorkerView};
+use crate::control::{FilterView, PairView, PortView, QueueView, StatusView, Traffic, WorkerView};
 
 /// How long an address that was learnt is kept after its last frame: what bridges do (IEEE 802.1Q,
 /// 8.8.3).
@@ -153,6 +155,10 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
         is_up,
         last_close: last_fault,
         worker: pairs.first().and_then(|pair| pair.worker),
+        pairs: pairs
+            .into_iter()
+            .map(|PairStatus { worker, receives }| PairView { worker, receives })
+            .collect(),
         queues: vec![QueueView {
             id: queue.id,
             state: queue.state,

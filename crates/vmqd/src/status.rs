@@ -228,6 +228,7 @@ mod tests {
             is_up: state == "Running",
             last_close: None,
             worker: Some(0),
+            pairs: vec![],
             queues: vec![QueueView {
                 id,
                 state: state.to_owned(),

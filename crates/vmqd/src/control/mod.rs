@@ -12,7 +12,9 @@ mod view;
 
 pub(crate) use self::client::{ClientError, status_of};
 pub(crate) use self::server::serve;
-pub(crate) use self::view::{FilterView, PortView, QueueView, StatusView, Traffic, WorkerView};
+pub(crate) use self::view::{
+    FilterView, PairView, PortView, QueueView, StatusView, Traffic, WorkerView,
+};
 
 /// Path of the status.
 const STATUS: &str = "/v1/status";

@@ -32,8 +32,10 @@ pub(crate) struct PortView {
     pub(crate) is_up: bool,
     /// Why the switch ended the last connection, if it did.
     pub(crate) last_close: Option<String>,
-    /// The worker that looks after the guest's sending ring.
+    /// The worker that looks after the first of the guest's sending rings.
     pub(crate) worker: Option<usize>,
+    /// Its queue pairs in order, up to the last of which a ring runs.
+    pub(crate) pairs: Vec<PairView>,
     pub(crate) queues: Vec<QueueView>,
     pub(crate) from_guest: Traffic,
     pub(crate) to_guest: Traffic,
@@ -49,6 +51,14 @@ pub(crate) struct PortView {
     pub(crate) checksummed: u64,
     /// Frames not delivered, by reason. Every reason is there.
     pub(crate) drops: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PairView {
+    /// The worker that looks after its sending ring, if that runs.
+    pub(crate) worker: Option<usize>,
+    /// Its receiving ring runs.
+    pub(crate) receives: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -210,6 +210,7 @@ mod tests {
             is_up: true,
             last_close: None,
             worker: Some(0),
+            pairs: vec![],
             queues: vec![QueueView {
                 id,
                 state: "Running".to_owned(),
