@@ -179,7 +179,7 @@ fn start_switch(scratch: &Scratch) -> Switch {
 }
 
 fn boot_both(scratch: &Scratch, switch: &Switch) -> [Guest; 2] {
-    boot_all(scratch, switch, Plug::Port)
+    boot_all(scratch, switch, |socket| Plug::Port(socket))
 }
 
 fn boot_all(scratch: &Scratch, switch: &Switch, plug: impl Fn(&Path) -> Plug<'_>) -> [Guest; 2] {

@@ -52,8 +52,19 @@ struct Mapped {
     place: Place,
     mapping: Arc<Mapping>,
     handles: Vec<Handle>,
+    /// Device and inode of the file.
+    file: Option<(u64, u64)>,
+    /// How often it was added: QEMU adds and removes each region once for every queue pair.
+    claims: u32,
     /// Looking at an untouched page takes a page, of which a file in small pages has enough.
     has_small_pages: bool,
+}
+
+impl Mapped {
+    /// Whether a message names it, by its three addresses.
+    fn is_at(&self, place: Place) -> bool {
+        (self.place.gpa, self.place.uva, self.place.len) == (place.gpa, place.uva, place.len)
+    }
 }
 
 impl Memory {
@@ -95,6 +106,31 @@ impl Memory {
         self.rebuild()
     }
 
+    /// Notes that a region that is here is added once more. False if it is not here: it is to be added.
+    pub(super) fn claim(&mut self, place: Place, file: &File) -> bool {
+        let file = identity(file);
+        let same = |mapped: &&mut Mapped| mapped.place == place && mapped.file == file;
+        let known = self
+            .regions
+            .iter_mut()
+            .find(same)
+            .filter(|_| file.is_some());
+        known.is_some_and(|mapped| {
+            mapped.claims = mapped.claims.saturating_add(1);
+            true
+        })
+    }
+
+    /// Undoes one [`Memory::claim`]. False if that was the last: the region is to be removed.
+    pub(super) fn unclaim(&mut self, place: Place) -> bool {
+        let known = self.regions.iter_mut().find(|mapped| mapped.is_at(place));
+        known.is_some_and(|mapped| {
+            let is_shared = mapped.claims > 1;
+            mapped.claims -= u32::from(is_shared);
+            is_shared
+        })
+    }
+
     /// Adds one region (ADD_MEM_REG). The rings are stopped.
     pub(super) fn add(&mut self, switch: &Switch, place: Place, file: &File) -> Result<(), String> {
         if self.regions.len() == MAX_REGIONS {
@@ -106,11 +142,8 @@ impl Memory {
 
     /// Removes one region (REM_MEM_REG), named by its three addresses. The rings are stopped.
     pub(super) fn remove(&mut self, switch: &Switch, place: Place) -> Result<(), String> {
-        let same = |mapped: &Mapped| {
-            (mapped.place.gpa, mapped.place.uva, mapped.place.len)
-                == (place.gpa, place.uva, place.len)
-        };
-        let at = self.regions.iter().position(same).ok_or_else(|| {
+        let here = |mapped: &Mapped| mapped.is_at(place);
+        let at = self.regions.iter().position(here).ok_or_else(|| {
             format!(
                 "no memory region at guest address {:#x} of {:#x} bytes to remove",
                 place.gpa, place.len
@@ -145,6 +178,8 @@ impl Memory {
             place,
             mapping,
             handles,
+            file: identity(file),
+            claims: 1,
             has_small_pages,
         });
         Ok(())
@@ -167,4 +202,10 @@ impl Memory {
         self.guest = Some(Arc::new(guest));
         Ok(())
     }
+}
+
+/// What tells one file from another.
+fn identity(file: &File) -> Option<(u64, u64)> {
+    let stat = fstat(file).ok()?;
+    Some((stat.st_dev, stat.st_ino))
 }

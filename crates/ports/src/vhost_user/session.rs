@@ -294,12 +294,17 @@ impl VhostUserBackendReqHandlerMut for Session {
         _postcopy_listening: Option<bool>,
     ) -> Result<Option<u64>> {
         let place = Place::from(region);
-        self.with_memory(|memory, switch| memory.add(switch, place, &file))?;
+        if !self.memory.claim(place, &file) {
+            self.with_memory(|memory, switch| memory.add(switch, place, &file))?;
+        }
         Ok(None)
     }
 
     fn remove_mem_region(&mut self, region: &VhostUserSingleMemoryRegion) -> Result<()> {
         let place = Place::from(region);
+        if self.memory.unclaim(place) {
+            return Ok(());
+        }
         self.with_memory(|memory, switch| memory.remove(switch, place))
     }
 

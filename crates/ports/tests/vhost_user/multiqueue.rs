@@ -1,12 +1,15 @@
 //! Ports of several queue pairs: which ring a frame comes out of, and that flows keep their order.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use switch::MAX_PAIRS;
 use testkit::frontend::{Message, RawFrontend, Script, Verdict};
-use testkit::guest::{Guest, GuestOptions};
+use testkit::guest::{Guest, GuestOptions, Ram};
+use vhost::VhostUserMemoryRegionInfo;
+use vhost::vhost_user::VhostUserFrontend;
 use vhost::vhost_user::message::FrontendReq;
 
 use crate::bench::{Bench, Machine, PATIENCE};
@@ -247,6 +250,29 @@ fn a_slow_ring_holds_its_own_flows_back_and_no_others() {
         a.send_all([&frame[..]]);
         assert!(b.receive(1)[0] == *frame, "frame {which}");
     }
+}
+
+#[test]
+fn memory_that_is_added_for_each_pair_stays_until_it_is_removed_for_each() {
+    let bench = Bench::new(1, 2);
+    let [mut a, mut b] = [0, 1].map(|port| bench.attach(port, GuestOptions::default()));
+    introduce(&bench, &mut a, &mut b);
+    // QEMU 7.2 does so: every pair's half of its device keeps the list of regions for itself.
+    let region = VhostUserMemoryRegionInfo {
+        guest_phys_addr: Ram::GPA,
+        memory_size: b.guest.ram().bytes(),
+        userspace_addr: Ram::UVA,
+        mmap_offset: 0,
+        mmap_handle: b.guest.ram().file().as_raw_fd(),
+    };
+    b.frontend.protocol().add_mem_region(&region).unwrap();
+    b.frontend.protocol().remove_mem_region(&region).unwrap();
+    a.send_all([&frame(B, A, 1, 60)[..]]);
+    assert_eq!(b.receive(1), [frame(B, A, 1, 60)]);
+    b.frontend.protocol().remove_mem_region(&region).unwrap();
+    assert!(!bench.status(1).is_up, "without memory no ring runs");
+    b.frontend.protocol().add_mem_region(&region).unwrap();
+    bench.wait_for(1, |port| port.is_up);
 }
 
 #[test]
