@@ -212,10 +212,11 @@ impl Guests {
 fn classify(mut burst: NblQueue<'_>, keys: u32) -> usize {
     let mut classes = Classifier::new();
     let mut arrived = 0;
-    while let Some(nbl) = burst.pop_front() {
+    while let Some(nbl) = burst.front() {
         black_box(nbl.lookahead()[0]);
         nbl.set_queue_id(1);
-        assert!(classes.push(arrived % keys, nbl).is_ok());
+        let mut run = burst.split_behind(nbl, 1);
+        assert!(classes.append(arrived % keys, &mut run).is_ok());
         arrived += 1;
     }
     let chains = classes.drain();

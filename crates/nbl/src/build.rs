@@ -21,7 +21,7 @@ use ndis::{
     NET_BUFFER_SHARED_MEMORY, NetBufferListFilteringInfo, NetBufferListHashInfo,
     NetBufferListHashValue, PVOID,
 };
-use shmem::{GuestMemory, OutOfMemory};
+use shmem::{GuestMemory, OutOfMemory, Window};
 
 use crate::frame::Frame;
 use crate::handle::to_ndis;
@@ -119,6 +119,45 @@ impl Pool {
         }
         tail.end();
         start_over(frame, (bytes - front as u64) as u32);
+        self.frames_taken.set(self.frames_taken.get() + 1);
+        self.frame_pieces.set(tail.pieces);
+        // SAFETY: built just now, in a pool that is borrowed.
+        Ok(unsafe { Nbl::new(frame) })
+    }
+}
+
+impl Pool {
+    /// As [`Pool::build`], of a single buffer at guest address `gpa` that was found to be `window`.
+    ///
+    /// # Errors
+    /// As [`Pool::build`].
+    #[inline]
+    pub fn build_one(
+        &self,
+        memory: &GuestMemory,
+        gpa: u64,
+        window: Window<'_>,
+        front: usize,
+        max_frame: u32,
+    ) -> Result<Nbl<'_>, BuildError> {
+        let bytes = window.len();
+        let front = front.min(FRONT);
+        if bytes < front + SHORTEST_FRAME as usize {
+            return Err(too_short(bytes as u64, front));
+        }
+        if bytes - front > max_frame as usize {
+            let len = (bytes - front) as u64;
+            let max = max_frame;
+            return Err(BuildError::TooLong { len, max });
+        }
+        let frame = self.next_frame().ok_or(BuildError::PoolExhausted)?;
+        let read = window.read(&mut head_of(frame)[FRONT - front..]);
+        let mut tail = Tail::of(self, frame);
+        if read < bytes {
+            tail.describe(memory, gpa + read as u64, (bytes - read) as u32)?;
+        }
+        tail.end();
+        start_over(frame, (bytes - front) as u32);
         self.frames_taken.set(self.frames_taken.get() + 1);
         self.frame_pieces.set(tail.pieces);
         // SAFETY: built just now, in a pool that is borrowed.

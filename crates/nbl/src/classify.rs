@@ -10,8 +10,12 @@
 use std::mem::MaybeUninit;
 
 use crate::BURST;
-use crate::nbl::Nbl;
 use crate::queue::NblQueue;
+
+/// There is no room for one more chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{BURST} chains are as many as a burst can have")]
+pub struct Full;
 
 /// The chains of one burst by key, each in the order in which its frames came (L4). A burst has at most [`BURST`] frames,
 /// so at most as many keys.
@@ -44,25 +48,25 @@ impl<'p> Classifier<'p> {
         self.count == 0
     }
 
-    /// Puts a frame at the end of the chain of `key`.
+    /// Puts frames at the end of the chain of `key`, and leaves `frames` empty.
     ///
     /// # Errors
-    /// Gives the frame back if its key is new and there are [`BURST`] others.
+    /// Leaves them where they are if their key is new and there are [`BURST`] others.
     #[inline]
-    pub fn push(&mut self, key: u32, nbl: Nbl<'p>) -> Result<(), Nbl<'p>> {
+    pub fn append(&mut self, key: u32, frames: &mut NblQueue<'p>) -> Result<(), Full> {
         if self.last.1 != u64::from(key) {
             let known = self.keys[..self.count]
                 .iter()
                 .position(|known| *known == key);
             let class = match known {
                 Some(class) => class,
-                None if self.count == BURST => return Err(nbl),
+                None if self.count == BURST => return Err(Full),
                 None => self.open(key),
             };
             self.last = (class, u64::from(key));
         }
         // SAFETY: a class that was the last is less than `count`, and the first `count` are there.
-        unsafe { self.classes[self.last.0].assume_init_mut() }.push(nbl);
+        unsafe { self.classes[self.last.0].assume_init_mut() }.append(frames);
         Ok(())
     }
 

@@ -23,7 +23,7 @@
 //! # A burst
 //!
 //! ```
-//! use nbl::{BURST, Classifier, Pool, ReceiveChain, transfer};
+//! use nbl::{BURST, Classifier, NblQueue, Pool, ReceiveChain, transfer};
 //! # use shmem::{BlockRegistry, GuestMemory, Mapping, Region};
 //! # let mut registry = BlockRegistry::new();
 //! # let mapping = Mapping::anonymous(8192)?;
@@ -41,7 +41,9 @@
 //!
 //! let mut classes = Classifier::new();
 //! frame.set_queue_id(3);
-//! let _ = classes.push(3, frame);
+//! let mut run = NblQueue::new();
+//! run.push(frame);
+//! classes.append(3, &mut run)?;
 //! for (_queue, frames) in classes.drain() {
 //!     for frame in frames.iter() {
 //!         let mut receive = ReceiveChain::new();
@@ -98,7 +100,7 @@ mod slab;
 mod transfer;
 
 pub use build::BuildError;
-pub use classify::Classifier;
+pub use classify::{Classifier, Full};
 pub use nbl::Nbl;
 pub use pool::Pool;
 pub use queue::{Iter, NblQueue};

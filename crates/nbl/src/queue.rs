@@ -78,6 +78,27 @@ impl<'p> NblQueue<'p> {
         Some(first)
     }
 
+    /// Takes the first frames up to `last`, which is the `count`th of this queue.
+    ///
+    /// Of another frame than that, the links stay good and the two lengths tell no truth, but never more than before.
+    #[inline]
+    pub fn split_behind(&mut self, last: Nbl<'p>, count: usize) -> Self {
+        let Some((first, end)) = self.ends else {
+            return Self::new();
+        };
+        if count >= self.len {
+            return std::mem::take(self);
+        }
+        let rest = next(last);
+        link(last, ptr::null_mut());
+        self.ends = rest.map(|rest| (rest, end));
+        self.len = if rest.is_some() { self.len - count } else { 0 };
+        Self {
+            ends: Some((first, last)),
+            len: count,
+        }
+    }
+
     /// The frame at the front, which stays there.
     #[inline]
     pub fn front(&self) -> Option<Nbl<'p>> {

@@ -43,8 +43,9 @@ fn a_burst_does_not_allocate() {
                 pool.build(&memory, [(0, 100)], 12, 1514).is_err(),
                 "errors included"
             );
-            while let Some(frame) = burst.pop_front() {
-                assert!(classes.push(frame.token() as u32 % 5, frame).is_ok());
+            while let Some(frame) = burst.front() {
+                let mut run = burst.split_behind(frame, 1);
+                assert!(classes.append(frame.token() as u32 % 5, &mut run).is_ok());
             }
             for (_, mut frames) in classes.drain() {
                 pool.rewind_receive();

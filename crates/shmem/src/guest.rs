@@ -115,7 +115,7 @@ pub struct Piece {
 ///
 /// # How an address is looked up
 ///
-/// By binary search among the first addresses, which lie together in one cache line for up to eight regions. Its steps are
+/// A single region is looked at. Among several, by binary search among the first addresses, which lie together in one cache line for up to eight regions. Its steps are
 /// conditional moves, so a guest whose buffers are spread over its regions costs no mispredicted branches. A scan is faster
 /// with a single region only, and a remembered region only while the guest stays in it; both take more than twice as long
 /// when buffers alternate between two.
@@ -295,9 +295,14 @@ impl GuestMemory {
     /// The region that `gpa` is in.
     #[inline]
     fn span(&self, gpa: u64) -> Option<&Span> {
-        let above = self.starts.partition_point(|start| *start <= gpa);
-        let span = self.spans.get(above.checked_sub(1)?)?;
-        (gpa - span.gpa < span.len).then_some(span)
+        let span = match &*self.spans {
+            [only] => only,
+            spans => {
+                let above = self.starts.partition_point(|start| *start <= gpa);
+                spans.get(above.checked_sub(1)?)?
+            }
+        };
+        (gpa.wrapping_sub(span.gpa) < span.len).then_some(span)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Delivery: reserve receive buffers, copy, publish. One chain a destination queue (SINGLE_QUEUE).
 
-use nbl::{NblQueue, Pool, Side};
+use nbl::{NblQueue, Pool, Side, TransferError};
 use shmem::BlockTable;
 use vmq::QueueId;
 
@@ -161,11 +161,9 @@ impl Hand<'_> {
     ) -> Result<(), End> {
         let (mut delivered, mut bytes) = (0, 0);
         let mut end = Ok(());
-        for at in 0..granted {
-            let Some(frame) = frames.pop_front() else {
-                break;
-            };
-            done.push(frame);
+        let mut over = None;
+        for (frame, at) in frames.iter().zip(0..granted) {
+            over = Some((frame, at));
             let Some(receive) = frame.receive() else {
                 continue;
             };
@@ -180,16 +178,12 @@ impl Hand<'_> {
                 }
                 Err(error) => {
                     self.reservation.void(at);
-                    end = Err(match error.side {
-                        Side::Source => End::Sender(Fault::new(format_args!(
-                            "while its frame was copied: {error}"
-                        ))),
-                        Side::Destination => End::Receiver(Fault::new(format_args!(
-                            "while a frame was copied to it: {error}"
-                        ))),
-                    });
+                    end = Err(End::of(&error));
                 }
             }
+        }
+        if let Some((last, at)) = over {
+            done.append(&mut frames.split_behind(last, usize::from(at) + 1));
         }
         lane.delivered(delivered, bytes);
         let misfits = u64::from(self.reservation.misfits());
@@ -211,4 +205,18 @@ impl Hand<'_> {
 pub(crate) enum End {
     Sender(Fault),
     Receiver(Fault),
+}
+
+impl End {
+    #[cold]
+    fn of(error: &TransferError) -> Self {
+        match error.side {
+            Side::Source => Self::Sender(Fault::new(format_args!(
+                "while its frame was copied: {error}"
+            ))),
+            Side::Destination => Self::Receiver(Fault::new(format_args!(
+                "while a frame was copied to it: {error}"
+            ))),
+        }
+    }
 }

@@ -157,53 +157,112 @@ struct Burst<'a, 'p> {
     lookahead_bytes: u64,
 }
 
-impl<'p> Burst<'_, 'p> {
+impl<'a, 'p> Burst<'a, 'p> {
     /// Sends every frame on its way. Frames to queues and frames to the flood group are delivered in
     /// alternating runs, so that each receiver sees them in the order they were sent (L4).
+    ///
+    /// Frames in a row to the same place stay linked as they are: most bursts are one such run.
     fn switch(&mut self, mut frames: NblQueue<'p>) -> Result<(), Fault> {
-        let mut unicast = Classifier::new();
-        let mut flood = NblQueue::new();
-        while let Some(frame) = frames.pop_front() {
+        let mut sorted = Sorted {
+            unicast: Classifier::new(),
+            flood: NblQueue::new(),
+        };
+        let mut judged = Judged::nothing();
+        let mut run: Option<Run<'p>> = None;
+        for frame in frames.iter() {
             let lookahead = frame.lookahead();
+            self.bytes += u64::from(frame.data_len());
             self.lookahead_bytes += lookahead.len() as u64;
-            match judge(
-                lookahead,
-                self.port.queue,
-                self.snapshot,
-                self.learner,
-                self.tick,
-            ) {
-                Verdict::Queue(queue) => {
-                    if !flood.is_empty() {
-                        self.flood(&mut flood)?;
+            let place = self.place(frame, lookahead, &mut judged);
+            run = Some(match run {
+                Some(run) if run.place == place => Run {
+                    last: frame,
+                    count: run.count + 1,
+                    ..run
+                },
+                before => {
+                    if let Some(run) = before {
+                        let chain = frames.split_behind(run.last, run.count);
+                        self.sort(run.place, chain, &mut sorted)?;
                     }
-                    frame.set_queue_id(queue.0);
-                    let ring = self
-                        .snapshot
-                        .queue(queue)
-                        .map_or(0, |port| port.pick(frame));
-                    let place = u32::from(ring) << 16 | u32::from(queue.0);
-                    if let Err(frame) = unicast.push(place, frame) {
-                        self.unicast(&mut unicast)?;
-                        // An emptied classifier has room.
-                        let _ = unicast.push(place, frame);
+                    Run {
+                        place,
+                        last: frame,
+                        count: 1,
                     }
                 }
-                Verdict::Flood => {
-                    if !unicast.is_empty() {
-                        self.unicast(&mut unicast)?;
-                    }
-                    frame.set_queue_id(0);
-                    flood.push(frame);
-                }
-                Verdict::Drop(reason) => self.drop(frame, reason),
+            });
+        }
+        if let Some(run) = run {
+            self.sort(run.place, frames, &mut sorted)?;
+        }
+        if !sorted.unicast.is_empty() {
+            self.unicast(&mut sorted.unicast)?;
+        }
+        if !sorted.flood.is_empty() {
+            self.flood(&mut sorted.flood)?;
+        }
+        Ok(())
+    }
+
+    /// Judges a frame, unless it has the addresses and the tag of the one before.
+    #[inline]
+    fn place(&mut self, frame: Nbl<'p>, lookahead: &[u8], judged: &mut Judged<'a>) -> Place {
+        let verdict = match judged.again(lookahead) {
+            Some(verdict) => verdict,
+            None => {
+                let verdict = judge(
+                    lookahead,
+                    self.port.queue,
+                    self.snapshot,
+                    self.learner,
+                    self.tick,
+                );
+                judged.note(lookahead, verdict, self.snapshot);
+                verdict
             }
+        };
+        match verdict {
+            Verdict::Queue(queue) => {
+                frame.set_queue_id(queue.0);
+                let ring = judged.receiver.map_or(0, |port| port.pick(frame));
+                Place::Ring { queue, ring }
+            }
+            Verdict::Flood => Place::Flood,
+            Verdict::Drop(reason) => Place::Nowhere(reason),
         }
-        if !unicast.is_empty() {
-            self.unicast(&mut unicast)?;
-        }
-        if !flood.is_empty() {
-            self.flood(&mut flood)?;
+    }
+
+    /// Puts a run where it waits for delivery, after what must be delivered before it.
+    #[inline]
+    fn sort(
+        &mut self,
+        place: Place,
+        mut run: NblQueue<'p>,
+        sorted: &mut Sorted<'p>,
+    ) -> Result<(), Fault> {
+        match place {
+            Place::Ring { queue, ring } => {
+                if !sorted.flood.is_empty() {
+                    self.flood(&mut sorted.flood)?;
+                }
+                let key = u32::from(ring) << 16 | u32::from(queue.0);
+                if sorted.unicast.append(key, &mut run).is_err() {
+                    self.unicast(&mut sorted.unicast)?;
+                    // An emptied classifier has room.
+                    let _ = sorted.unicast.append(key, &mut run);
+                }
+            }
+            Place::Flood => {
+                if !sorted.unicast.is_empty() {
+                    self.unicast(&mut sorted.unicast)?;
+                }
+                sorted.flood.append(&mut run);
+            }
+            Place::Nowhere(reason) => {
+                self.lane.dropped(reason, run.len() as u64);
+                self.done.append(&mut run);
+            }
         }
         Ok(())
     }
@@ -214,10 +273,11 @@ impl<'p> Burst<'_, 'p> {
         for (place, mut chain) in classes.drain() {
             let (queue, ring) = (QueueId(place as u16), (place >> 16) as u8);
             let Some(receiver) = self.snapshot.queue(queue) else {
-                self.drop_all(&mut chain, DropReason::NoReceiver);
+                self.lane
+                    .dropped(DropReason::NoReceiver, chain.len() as u64);
+                self.done.append(&mut chain);
                 continue;
             };
-            self.note_bytes(&chain);
             self.delivery
                 .deliver(receiver, ring, &mut chain, &mut self.done)?;
             if chain.is_empty() {
@@ -245,7 +305,6 @@ impl<'p> Burst<'_, 'p> {
 
     /// To every member but the sender. A member without buffers misses the frame: nobody waits for it.
     fn flood(&mut self, chain: &mut NblQueue<'p>) -> Result<(), Fault> {
-        self.note_bytes(chain);
         self.lane.flooded(chain.len() as u64);
         let mut receivers = 0;
         for member in self
@@ -273,21 +332,64 @@ impl<'p> Burst<'_, 'p> {
         self.done.append(chain);
         Ok(())
     }
+}
 
-    fn drop(&mut self, frame: Nbl<'p>, reason: DropReason) {
-        self.bytes += u64::from(frame.data_len());
-        self.lane.dropped(reason, 1);
-        self.done.push(frame);
+/// Frames that wait for delivery in this turn. Of the two, one is always empty.
+struct Sorted<'p> {
+    unicast: Classifier<'p>,
+    flood: NblQueue<'p>,
+}
+
+/// Where frames go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Ring { queue: QueueId, ring: u8 },
+    Flood,
+    Nowhere(DropReason),
+}
+
+/// Frames in a row to the same place.
+struct Run<'p> {
+    place: Place,
+    last: Nbl<'p>,
+    count: usize,
+}
+
+/// The last verdict, and the bytes that it hangs on: both addresses and what can be a tag.
+struct Judged<'a> {
+    header: [u8; DECISIVE],
+    verdict: Option<Verdict>,
+    /// The port behind the queue of that verdict.
+    receiver: Option<&'a Entry>,
+}
+
+const DECISIVE: usize = 16;
+
+impl<'a> Judged<'a> {
+    fn nothing() -> Self {
+        Self {
+            header: [0; DECISIVE],
+            verdict: None,
+            receiver: None,
+        }
     }
 
-    fn drop_all(&mut self, chain: &mut NblQueue<'p>, reason: DropReason) {
-        self.note_bytes(chain);
-        self.lane.dropped(reason, chain.len() as u64);
-        self.done.append(chain);
+    #[inline]
+    fn again(&self, lookahead: &[u8]) -> Option<Verdict> {
+        let header = lookahead.first_chunk::<DECISIVE>()?;
+        self.verdict.filter(|_| *header == self.header)
     }
 
-    fn note_bytes(&mut self, chain: &NblQueue<'p>) {
-        self.bytes += bytes_of(chain);
+    #[inline]
+    fn note(&mut self, lookahead: &[u8], verdict: Verdict, snapshot: &'a Snapshot) {
+        self.verdict = lookahead.first_chunk().map(|header| {
+            self.header = *header;
+            verdict
+        });
+        self.receiver = match verdict {
+            Verdict::Queue(queue) => snapshot.queue(queue).map(|entry| &**entry),
+            _ => None,
+        };
     }
 }
 

@@ -1,16 +1,19 @@
 //! The chains of one burst, as the host sees them after they were read and judged.
 //!
 //! ```text
-//! entries   [head 7, 0..1, readable to 1][head 3, 1..4, readable to 2] ...
-//!                     │                           │
-//! bufs      [gpa len][gpa len][gpa len][gpa len] ...
+//! entries   [head 7: gpa len][head 3: three from 0 on][head 5: gpa len] ...
+//!                             │
+//! bufs                       [gpa len][gpa len][gpa len] ...
 //! ```
+//!
+//! Most chains have one buffer, which stands in the chain's own entry.
 //!
 //! Invariant of a chain: readable buffers come first, none is empty, all of them together hold 1 to 2^32 bytes, and there are
 //! at most as many as the ring has descriptors. The scratch has room for the longest chain beside a burst of usual ones, and
 //! never grows.
 
 use std::fmt;
+use std::slice;
 
 use crate::RingError;
 
@@ -35,20 +38,21 @@ pub struct Chains {
     longest: usize,
 }
 
-/// Where a chain's buffers lie.
+/// One chain.
 #[derive(Clone, Copy)]
 struct Entry {
+    /// The only buffer, if there is one; else the place of the first one is in `len`.
+    buf: Buf,
     head: u16,
-    first: u32,
-    readable_end: u32,
-    end: u32,
+    readable: u16,
+    count: u16,
 }
 
 #[derive(Clone, Copy)]
 struct Open {
     head: u16,
     first: usize,
-    readable_end: usize,
+    readable: usize,
     bytes: u64,
 }
 
@@ -63,10 +67,10 @@ impl Chains {
     pub fn new(chains: usize, size: u16) -> Self {
         let longest = usize::from(size);
         let entry = Entry {
+            buf: NOTHING,
             head: 0,
-            first: 0,
-            readable_end: 0,
-            end: 0,
+            readable: 0,
+            count: 0,
         };
         Self {
             bufs: vec![NOTHING; longest + longest.max(USUAL)].into(),
@@ -76,7 +80,7 @@ impl Chains {
             open: Open {
                 head: 0,
                 first: 0,
-                readable_end: 0,
+                readable: 0,
                 bytes: 0,
             },
             longest,
@@ -101,26 +105,36 @@ impl Chains {
     #[must_use]
     #[inline]
     pub fn chain(&self, index: usize) -> Chain<'_> {
-        let Some(entry) = self.entries[..self.count].get(index) else {
-            return Chain {
-                head: 0,
-                readable: &[],
-                writable: &[],
-            };
-        };
-        let [first, readable_end, end] =
-            [entry.first, entry.readable_end, entry.end].map(|at| at as usize);
-        Chain {
-            head: entry.head,
-            readable: &self.bufs[first..readable_end],
-            writable: &self.bufs[readable_end..end],
-        }
+        let entry = self.entries[..self.count].get(index);
+        entry.map_or(Chain::EMPTY, |entry| self.chain_of(entry))
     }
 
     /// The chains, oldest first.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Chain<'_>> {
-        (0..self.count).map(|index| self.chain(index))
+        self.from(0)
+    }
+
+    /// The chains from the `from`th on.
+    #[inline]
+    pub fn from(&self, from: usize) -> impl ExactSizeIterator<Item = Chain<'_>> {
+        let entries = self.entries[..self.count].get(from..).unwrap_or_default();
+        entries.iter().map(|entry| self.chain_of(entry))
+    }
+
+    #[inline]
+    fn chain_of<'a>(&'a self, entry: &'a Entry) -> Chain<'a> {
+        let bufs = if entry.count == 1 {
+            slice::from_ref(&entry.buf)
+        } else {
+            let first = entry.buf.len as usize;
+            &self.bufs[first..first + usize::from(entry.count)]
+        };
+        Chain {
+            head: entry.head,
+            bufs,
+            readable: usize::from(entry.readable),
+        }
     }
 
     /// The drivers' names of the chains from the `from`th on.
@@ -141,8 +155,9 @@ impl Chains {
     #[inline]
     pub fn truncate(&mut self, count: usize) {
         if count < self.count {
-            self.filled = self.entries[count].first as usize;
             self.count = count;
+            let many = self.entries[..count].iter().rfind(|entry| entry.count != 1);
+            self.filled = many.map_or(0, Entry::end);
         }
     }
 
@@ -153,18 +168,14 @@ impl Chains {
             if index < kept || index >= self.count {
                 continue;
             }
-            let entry = self.entries[index];
-            let moved = entry.first - filled as u32;
-            let bufs = entry.first as usize..entry.end as usize;
-            let len = bufs.len();
-            self.bufs.copy_within(bufs, filled);
-            self.entries[kept] = Entry {
-                head: entry.head,
-                first: entry.first - moved,
-                readable_end: entry.readable_end - moved,
-                end: entry.end - moved,
-            };
-            filled += len;
+            let mut entry = self.entries[index];
+            if entry.count != 1 {
+                let end = entry.end();
+                self.bufs.copy_within(entry.buf.len as usize..end, filled);
+                entry.buf.len = filled as u32;
+                filled = entry.end();
+            }
+            self.entries[kept] = entry;
             kept += 1;
         }
         self.count = kept;
@@ -180,16 +191,15 @@ impl Chains {
     /// Adds a chain of one buffer that is not empty. The caller asked [`Chains::has_room`].
     #[inline]
     pub(crate) fn push_single(&mut self, head: u16, buf: Buf, is_writable: bool) {
-        let first = self.filled as u32;
-        self.bufs[self.filled] = buf;
-        self.entries[self.count] = Entry {
-            head,
-            first,
-            readable_end: first + u32::from(!is_writable),
-            end: first + 1,
-        };
-        self.filled += 1;
-        self.count += 1;
+        if let Some(entry) = self.entries.get_mut(self.count) {
+            *entry = Entry {
+                buf,
+                head,
+                readable: u16::from(!is_writable),
+                count: 1,
+            };
+            self.count += 1;
+        }
     }
 
     /// Begins a chain. The caller asked [`Chains::has_room`].
@@ -198,7 +208,7 @@ impl Chains {
         self.open = Open {
             head,
             first: self.filled,
-            readable_end: self.filled,
+            readable: 0,
             bytes: 0,
         };
     }
@@ -212,10 +222,10 @@ impl Chains {
         }
         let Open { head, first, .. } = self.open;
         if !is_writable {
-            if self.open.readable_end != self.filled {
+            if first + self.open.readable != self.filled {
                 return Err(RingError::ReadableAfterWritable { head });
             }
-            self.open.readable_end += 1;
+            self.open.readable += 1;
         }
         self.open.bytes += u64::from(buf.len);
         if self.filled - first == self.longest {
@@ -233,7 +243,7 @@ impl Chains {
         let Open {
             head,
             first,
-            readable_end,
+            readable,
             bytes,
         } = self.open;
         match bytes {
@@ -241,11 +251,20 @@ impl Chains {
             0 => return Err(RingError::Empty { head }),
             _ => return Err(RingError::TooManyBytes { head }),
         }
+        let count = self.filled - first;
+        let mut buf = Buf {
+            gpa: 0,
+            len: first as u32,
+        };
+        if count == 1 {
+            buf = self.bufs[first];
+            self.filled = first;
+        }
         self.entries[self.count] = Entry {
+            buf,
             head,
-            first: first as u32,
-            readable_end: readable_end as u32,
-            end: self.filled as u32,
+            readable: readable as u16,
+            count: count as u16,
         };
         self.count += 1;
         Ok(())
@@ -270,15 +289,28 @@ impl fmt::Debug for Chains {
     }
 }
 
+impl Entry {
+    /// Where the buffers end of a chain of several.
+    fn end(&self) -> usize {
+        self.buf.len as usize + usize::from(self.count)
+    }
+}
+
 /// One chain of a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chain<'a> {
     head: u16,
-    readable: &'a [Buf],
-    writable: &'a [Buf],
+    bufs: &'a [Buf],
+    readable: usize,
 }
 
 impl<'a> Chain<'a> {
+    const EMPTY: Chain<'static> = Chain {
+        head: 0,
+        bufs: &[],
+        readable: 0,
+    };
+
     /// The driver's name of the chain, to hand it back by.
     #[must_use]
     #[inline]
@@ -290,14 +322,28 @@ impl<'a> Chain<'a> {
     #[must_use]
     #[inline]
     pub fn readable(self) -> &'a [Buf] {
-        self.readable
+        &self.bufs[..self.readable]
     }
 
     /// The buffers that are ours to write.
     #[must_use]
     #[inline]
     pub fn writable(self) -> &'a [Buf] {
-        self.writable
+        &self.bufs[self.readable..]
+    }
+
+    /// All buffers, if the driver wrote all of them for us.
+    #[must_use]
+    #[inline]
+    pub fn all_readable(self) -> Option<&'a [Buf]> {
+        (self.readable == self.bufs.len()).then_some(self.bufs)
+    }
+
+    /// All buffers, if all of them are ours to write.
+    #[must_use]
+    #[inline]
+    pub fn all_writable(self) -> Option<&'a [Buf]> {
+        (self.readable == 0).then_some(self.bufs)
     }
 }
 
@@ -329,7 +375,7 @@ mod tests {
         kept.keep([1, 2, 5]);
         let expected: Vec<_> = [1, 2, 5].map(|index| all.chain(index)).to_vec();
         assert_eq!(kept.iter().collect::<Vec<_>>(), expected);
-        assert_eq!(kept.filled, 2 + 3 + 6);
+        assert_eq!(kept.filled, 2 + 3 + 6, "none of one buffer is kept");
         kept.keep([]);
         assert_eq!((kept.len(), kept.filled), (0, 0));
     }
@@ -343,8 +389,10 @@ mod tests {
         chains.push_single(7, buf(3), true);
         assert_eq!(chains.chain(2).writable(), [buf(3)]);
         assert_eq!(chains.heads(1).collect::<Vec<_>>(), [1, 7]);
+        chains.truncate(2);
+        assert_eq!((chains.len(), chains.filled), (2, 2));
         chains.truncate(1);
-        assert_eq!((chains.len(), chains.filled), (1, 1));
+        assert_eq!((chains.len(), chains.filled), (1, 0));
     }
 
     #[test]

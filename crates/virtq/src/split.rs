@@ -156,19 +156,20 @@ impl Ring {
         }
         let available = self.avail_idx.wrapping_sub(self.next_avail);
         let max = max.min(usize::from(available));
-        let before = self.next_avail;
-        let mut taken = 0;
+        let mask = usize::from(self.size) - 1;
+        let first = usize::from(self.next_avail);
+        let mut at = first;
         let mut judged = Ok(());
-        while taken < max && chains.has_room() {
-            let place = self.place(before.wrapping_add(taken as u16));
-            let head = u16::from_le(self.avail.read(RING + place));
+        while at < first + max && chains.has_room() {
+            let head = u16::from_le(self.avail.read(RING + (at & mask)));
             judged = self.table.read(head, memory, chains);
             if judged.is_err() {
                 break;
             }
-            taken += 1;
+            at += 1;
         }
-        self.next_avail = before.wrapping_add(taken as u16);
+        let taken = at - first;
+        self.next_avail = self.next_avail.wrapping_add(taken as u16);
         self.in_flight += taken as u16;
         judged.map(|()| taken)
     }
@@ -215,8 +216,8 @@ impl Ring {
         let mask = usize::from(self.size) - 1;
         for (place, used) in (usize::from(lease.start())..).zip(entries) {
             let word = 2 * (place & mask);
-            self.elements.write(word, u32::from(used.head).to_le());
-            self.elements.write(word + 1, used.written.to_le());
+            let element = [u32::from(used.head), used.written].map(u32::to_le);
+            self.elements.write_pair(word, element);
         }
         if published > 0 {
             self.in_flight -= published;
@@ -294,11 +295,6 @@ impl Ring {
     #[inline]
     fn unleased(&self) -> u16 {
         self.in_flight - self.leases.outstanding()
-    }
-
-    #[inline]
-    fn place(&self, index: u16) -> usize {
-        usize::from(index & (self.size - 1))
     }
 
     #[inline]

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use nbl::{BURST, Classifier, Nbl, NblQueue, Pool};
+use nbl::{BURST, Classifier, Full, Nbl, NblQueue, Pool};
 use ndis::NET_BUFFER_LIST;
 use proptest::prelude::*;
 
@@ -39,6 +39,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..3_usize).prop_map(Step::PopFront),
         1 => (0..3_usize, 0..3_usize).prop_map(|(to, from)| Step::Append(to, from)),
     ]
+}
+
+fn put<'p>(classes: &mut Classifier<'p>, key: u32, nbl: Nbl<'p>) -> Result<(), Full> {
+    let mut run = NblQueue::new();
+    run.push(nbl);
+    let put = classes.append(key, &mut run);
+    assert_eq!(run.is_empty(), put.is_ok(), "nothing is lost");
+    put
 }
 
 proptest! {
@@ -85,7 +93,7 @@ proptest! {
         let mut classes = Classifier::new();
         let mut model: Vec<(u32, Vec<u64>)> = Vec::new();
         for (nbl, key) in burst(&guest, &pool, keys.len()).into_iter().zip(&keys) {
-            prop_assert!(classes.push(*key, nbl).is_ok());
+            prop_assert!(put(&mut classes, *key, nbl).is_ok());
             match model.iter_mut().find(|(known, _)| known == key) {
                 Some((_, tokens)) => tokens.push(nbl.token()),
                 None => model.push((*key, vec![nbl.token()])),
@@ -104,16 +112,16 @@ fn a_frame_of_one_key_too_many_is_given_back() {
     let frames = burst(&guest, &pool, BURST + 2);
     let mut classes = Classifier::new();
     for (key, nbl) in frames[..BURST].iter().enumerate() {
-        assert!(classes.push(key as u32, *nbl).is_ok());
+        assert!(put(&mut classes, key as u32, *nbl).is_ok());
     }
-    assert_eq!(classes.push(1000, frames[BURST]), Err(frames[BURST]));
+    assert_eq!(put(&mut classes, 1000, frames[BURST]), Err(Full));
     assert!(
-        classes.push(5, frames[BURST]).is_ok(),
+        put(&mut classes, 5, frames[BURST]).is_ok(),
         "a known key has room"
     );
     assert_eq!(classes.drain().count(), BURST);
     assert!(
-        classes.push(1000, frames[BURST + 1]).is_ok(),
+        put(&mut classes, 1000, frames[BURST + 1]).is_ok(),
         "and so has an emptied classifier"
     );
 }
@@ -123,11 +131,11 @@ fn a_classifier_is_empty_after_a_drain_that_nobody_finished() {
     let (guest, pool) = Guest::with_pool(3, 1);
     let frames = burst(&guest, &pool, 3);
     let mut classes = Classifier::new();
-    assert!(classes.push(1, frames[0]).is_ok() && classes.push(2, frames[1]).is_ok());
+    assert!(put(&mut classes, 1, frames[0]).is_ok() && put(&mut classes, 2, frames[1]).is_ok());
     assert_eq!(classes.drain().next().map(|(key, _)| key), Some(1));
     assert!(classes.is_empty());
     // The last key that was pushed has no class any more.
-    assert!(classes.push(2, frames[2]).is_ok());
+    assert!(put(&mut classes, 2, frames[2]).is_ok());
     let left: Vec<_> = classes
         .drain()
         .map(|(key, queue)| (key, tokens(&queue)))
@@ -171,5 +179,20 @@ fn a_frame_in_two_queues_makes_no_walk_endless() {
         let popped = std::iter::from_fn(|| queue.pop_front()).count();
         assert!(popped <= len);
         assert!(queue.is_empty());
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_queue_split_behind_a_frame_is_two_queues_in_order(len in 1..20_usize, at in any::<prop::sample::Index>()) {
+        let (guest, pool) = Guest::with_pool(20, 1);
+        let frames = burst(&guest, &pool, len);
+        let mut queue = NblQueue::new();
+        frames.iter().for_each(|frame| queue.push(*frame));
+        let count = at.index(len) + 1;
+        let front = queue.split_behind(frames[count - 1], count);
+        prop_assert_eq!(front.iter().collect::<Vec<_>>(), &frames[..count]);
+        prop_assert_eq!(queue.iter().collect::<Vec<_>>(), &frames[count..]);
+        prop_assert_eq!((front.len(), queue.len()), (count, len - count));
     }
 }

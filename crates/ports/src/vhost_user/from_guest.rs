@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use nbl::{BuildError, Nbl, NblQueue};
-use shmem::GuestMemory;
+use shmem::{GuestMemory, Window};
 use switch::offload::{Offload, Offloads};
 use switch::{DropReason, Fault, FromGuest, MAX_FRAME, Pull};
 use virtq::{Chain, Chains, Ring, Used};
@@ -102,14 +102,14 @@ impl FromGuestRing {
                 .take(&self.memory, pull.frames, &mut self.chains)
                 .map_err(ring_fault)?;
         }
-        self.prefetch();
+        let windows = find(&self.memory, &self.chains);
         let mut frames = NblQueue::new();
         let mut bytes = 0;
-        for (index, chain) in self.chains.iter().enumerate() {
+        for ((index, chain), window) in self.chains.iter().enumerate().zip(&windows) {
             if bytes >= pull.bytes {
                 break;
             }
-            match describe(&self.memory, chain, &pull, self.offloads) {
+            match describe(&self.memory, chain, *window, &pull, self.offloads) {
                 Ok(frame) => {
                     if held > 0 && self.delivered[index] > 0 {
                         Offload::set_delivered(frame, self.delivered[index]);
@@ -146,19 +146,6 @@ impl FromGuestRing {
             self.flush();
         }
         Ok(frames)
-    }
-
-    /// Starts to bring the first lines of all frames into the cache: the waits for them run side by side, where one frame
-    /// after the other they would add up.
-    #[inline]
-    fn prefetch(&self) {
-        for chain in self.chains.iter() {
-            if let Some(first) = chain.readable().first()
-                && let Ok(window) = self.memory.window(first.gpa, first.len)
-            {
-                window.prefetch();
-            }
-        }
     }
 
     /// Gives back what is used; true when the guest was notified of it.
@@ -246,23 +233,50 @@ impl FromGuest for FromGuestRing {
     }
 }
 
-/// Describes a chain as a frame.
+/// Finds the buffers of all chains that have only one, and starts to bring the first lines of all frames into the cache: the
+/// waits for them run side by side, where one frame after the other they would add up.
+#[inline]
+fn find<'m>(memory: &'m GuestMemory, chains: &Chains) -> [Option<Window<'m>>; nbl::BURST] {
+    let mut windows = [None; nbl::BURST];
+    for (chain, found) in chains.iter().zip(&mut windows) {
+        if let [first, more @ ..] = chain.readable()
+            && let Ok(window) = memory.window(first.gpa, first.len)
+        {
+            window.prefetch();
+            if more.is_empty() {
+                *found = Some(window);
+            }
+        }
+    }
+    windows
+}
+
+/// Describes a chain as a frame; `window` is its buffer, if it has only one.
 #[inline]
 fn describe<'p>(
     memory: &GuestMemory,
     chain: Chain<'_>,
+    window: Option<Window<'_>>,
     pull: &Pull<'_, 'p>,
     offloads: Offloads,
 ) -> Result<Nbl<'p>, Refusal> {
     let head = chain.head();
-    if !chain.writable().is_empty() {
+    let Some(buffers) = chain.all_readable() else {
         return Err(Refusal::Fault(Fault::new(format_args!(
             "its transmit queue has a chain with device-writable buffers (head {head})"
         ))));
-    }
-    let buffers = chain.readable().iter();
-    let buffers = buffers.map(|buffer| (buffer.gpa, buffer.len));
-    match pull.pool.build(memory, buffers, header::LEN, MAX_FRAME) {
+    };
+    let built = match (buffers, window) {
+        ([only], Some(window)) => {
+            pull.pool
+                .build_one(memory, only.gpa, window, header::LEN, MAX_FRAME)
+        }
+        _ => {
+            let buffers = buffers.iter().map(|buffer| (buffer.gpa, buffer.len));
+            pull.pool.build(memory, buffers, header::LEN, MAX_FRAME)
+        }
+    };
+    match built {
         Ok(frame) if header::is_plain(&frame.front()) => Ok(frame),
         Ok(frame) => note_offload(frame, pull, offloads).map_err(Refusal::Drop),
         Err(BuildError::RuntFrame { .. }) => Err(Refusal::Drop(DropReason::Runt)),

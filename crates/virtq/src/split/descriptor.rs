@@ -56,7 +56,7 @@ impl Descriptor {
     /// Whether it is a whole chain by itself, as most are.
     #[inline]
     pub(super) fn is_single(self) -> bool {
-        self.flags & (NEXT | INDIRECT) == 0 && self.buf.len != 0
+        (self.flags & (NEXT | INDIRECT) == 0) & (self.buf.len != 0)
     }
 
     #[inline]

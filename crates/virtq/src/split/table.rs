@@ -49,14 +49,26 @@ impl Table {
             chains.push_single(head, first.buf, first.is_writable());
             return Ok(());
         }
-        let walked = self.walk(head, first, memory, chains);
+        self.walk(head, first, memory, chains)
+    }
+
+    /// Reads the rest of the chain that starts with `first`.
+    #[inline(never)]
+    fn walk(
+        &self,
+        head: u16,
+        first: Descriptor,
+        memory: &GuestMemory,
+        chains: &mut Chains,
+    ) -> Result<(), RingError> {
+        let walked = self.walk_on(head, first, memory, chains);
         if walked.is_err() {
             chains.abandon();
         }
         walked
     }
 
-    fn walk(
+    fn walk_on(
         &self,
         head: u16,
         first: Descriptor,
@@ -147,7 +159,7 @@ impl Table {
     #[inline]
     fn descriptor(&self, index: u16) -> Descriptor {
         let at = 2 * usize::from(index);
-        Descriptor::from_words([self.words.read(at), self.words.read(at + 1)])
+        Descriptor::from_words(self.words.read_pair(at))
     }
 }
 
