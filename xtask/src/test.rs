@@ -95,7 +95,7 @@ fn old_compiler(report: &mut Report) {
 
 /// Each fuzz target for half a minute: enough to notice that one no longer builds or falls over at once.
 fn fuzz(report: &mut Report) {
-    for target in ["split_ring", "frame_build", "offload"] {
+    for target in ["split_ring", "frame_build", "offload", "ndis_view"] {
         report.run(
             &format!("fuzz {target}"),
             UNIT_LIMIT,
