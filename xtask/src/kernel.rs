@@ -28,6 +28,7 @@ pub(crate) fn steps(report: &mut Report) {
             no_panic(compiler)
         });
     }
+    report.call("ndis examples with Debian's rustc", examples);
     report.call("ndis filter driver linked to a .sys", filter_driver);
 }
 
@@ -64,6 +65,34 @@ fn no_panic(compiler: &str) -> Result<(), String> {
     }
 }
 
+/// The drivers among the examples, built by the oldest compiler, run against their fakes, which end them where a rule is broken.
+fn examples() -> Result<(), String> {
+    let compiler = COMPILERS[0];
+    let out = format!("{OUT}/examples");
+    fs::create_dir_all(&out).map_err(|error| format!("{out}: {error}"))?;
+    let features = features();
+    let library = ndis_library(compiler, &out, &features.each_ref().map(String::as_str))?;
+    for example in ["filter_driver", "vmq_miniport"] {
+        run(rustc(compiler)
+            .args([
+                "--extern",
+                &format!("ndis={library}"),
+                "--out-dir",
+                &out,
+                "-D",
+                "warnings",
+            ])
+            .arg(format!("crates/ndis/examples/{example}.rs")))?;
+        println!("{}", run(&mut Command::new(format!("{out}/{example}")))?);
+    }
+    Ok(())
+}
+
+/// The features of a build without Cargo.
+fn features() -> [String; 3] {
+    ["ndis620", "ndis630", "link"].map(|feature| format!("--cfg=feature={feature:?}"))
+}
+
 /// The filter driver, without `std`, linked with mingw's import libraries. It is not loaded: there is no Windows here. That it
 /// links shows that `ndis::ffi` names functions that are there, and that no panic can be reached in the driver.
 fn filter_driver() -> Result<(), String> {
@@ -79,8 +108,8 @@ fn filter_driver() -> Result<(), String> {
     let out = format!("{OUT}/windows");
     fs::create_dir_all(&out).map_err(|error| format!("{out}: {error}"))?;
     let mut flags = TARGET.to_vec();
-    let features = ["ndis620", "ndis630", "link"].map(|feature| format!("feature={feature:?}"));
-    flags.extend(features.iter().flat_map(|feature| ["--cfg", feature]));
+    let features = features();
+    flags.extend(features.iter().map(String::as_str));
     let library = ndis_library(compiler, &out, &flags)?;
     let archive = format!("{out}/filter_driver.a");
     let driver = format!("{out}/filter_driver.sys");

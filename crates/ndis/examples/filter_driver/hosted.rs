@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::c_void;
+use std::mem::size_of_val;
 use std::ptr::null_mut;
 
 use ndis::ffi::*;
