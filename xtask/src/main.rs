@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod abi;
 mod bound;
 mod check;
 mod kernel;

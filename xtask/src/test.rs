@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::step::Report;
-use crate::{bound, check, kernel, setup};
+use crate::{abi, bound, check, kernel, setup};
 
 /// A whole run has to end within forty minutes on two cores; each step has its share, generously cut.
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -42,7 +42,7 @@ pub(crate) fn steps() -> Report {
             .env("RUSTFLAGS", "--cfg loom")
             .env("CARGO_PROFILE_RELEASE_LTO", "off"),
     );
-    old_compiler(&mut report);
+    abi::steps(&mut report);
     kernel::steps(&mut report);
     fuzz(&mut report);
     report.append(bound::steps());
@@ -75,22 +75,6 @@ pub(crate) fn steps() -> Report {
         );
     }
     report
-}
-
-/// `ndis` is for driver writers, whose compilers are old: it must build with Debian's, 1.63 in Debian 12, and its layouts
-/// must hold where pointers have 32 bits. wasm32 has the pointers and the 8-byte alignments of 32-bit Windows.
-fn old_compiler(report: &mut Report) {
-    for target in ["x86_64-unknown-linux-gnu", "wasm32-unknown-unknown"] {
-        report.run(
-            &format!("ndis with Debian's rustc for {target}"),
-            UNIT_LIMIT,
-            Command::new("/usr/bin/rustc")
-                .args(["--edition", "2021", "--crate-type", "rlib"])
-                .args(["--crate-name", "ndis", "--target", target])
-                .args(["--out-dir", "target/old-compiler", "-D", "warnings"])
-                .arg("crates/ndis/src/lib.rs"),
-        );
-    }
 }
 
 /// Each fuzz target for half a minute: enough to notice that one no longer builds or falls over at once.
