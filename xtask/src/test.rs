@@ -79,7 +79,13 @@ pub(crate) fn steps() -> Report {
 
 /// Each fuzz target for half a minute: enough to notice that one no longer builds or falls over at once.
 fn fuzz(report: &mut Report) {
-    for target in ["split_ring", "frame_build", "offload", "ndis_view"] {
+    for target in [
+        "split_ring",
+        "packed_ring",
+        "frame_build",
+        "offload",
+        "ndis_view",
+    ] {
         report.run(
             &format!("fuzz {target}"),
             UNIT_LIMIT,
