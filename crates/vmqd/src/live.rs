@@ -154,11 +154,7 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
         is_connected,
         is_up,
         last_close: last_fault,
-        worker: pairs.first().and_then(|pair| pair.worker),
-        pairs: pairs
-            .into_iter()
-            .map(|PairStatus { worker, receives }| PairView { worker, receives })
-            .collect(),
+        pairs: pairs.into_iter().map(pair_view).collect(),
         queues: vec![QueueView {
             id: queue.id,
             state: queue.state,
@@ -177,6 +173,8 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
         held: totals.held,
         segmented: totals.segmented,
         checksummed: totals.checksummed,
+        notifications_sent: totals.calls,
+        notifications_suppressed: totals.calls_suppressed,
         drops: DropReason::ALL
             .iter()
             .map(|reason| (reason.name().to_owned(), totals.drops[*reason as usize]))
@@ -184,19 +182,32 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
     }
 }
 
+fn pair_view(PairStatus { worker, receives }: PairStatus) -> PairView {
+    PairView { worker, receives }
+}
+
 fn worker_view(worker: WorkerStatus) -> WorkerView {
     let WorkerStatus {
         cpu,
         rings,
+        busy_ns,
+        frames,
+        bytes_copied,
+        calls,
+        calls_suppressed,
         turns,
         empty_turns,
         sleeps,
         panics,
-        ..
     } = worker;
     WorkerView {
         cpu,
         rings,
+        busy_ns,
+        frames,
+        bytes_copied,
+        notifications_sent: calls,
+        notifications_suppressed: calls_suppressed,
         turns,
         empty_turns,
         sleeps,

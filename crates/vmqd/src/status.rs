@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::cli::StatusArgs;
-use crate::control::{self, FilterView, PortView, StatusView, Traffic};
+use crate::control::{self, FilterView, PortView, StatusView, Traffic, WorkerView};
 use crate::directory;
 use crate::failure::Failure;
 use crate::output::{self, Align, Cell, DIM, GOOD, Table, WARN};
@@ -68,20 +68,62 @@ fn write(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
         out,
     )?;
     writeln!(out)?;
+    write_workers(workers, out)
+}
+
+/// One row for each worker; what a turn costs is seen in the column of the nanoseconds a frame.
+fn write_workers(workers: &[WorkerView], out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new([
+        ("WORKER", Align::Left),
+        ("CPU", Align::Right),
+        ("RINGS", Align::Right),
+        ("BUSY MS", Align::Right),
+        ("FRAMES", Align::Right),
+        ("NS/FRAME", Align::Right),
+        ("COPIED", Align::Right),
+        ("NOTIFIED", Align::Right),
+        ("SPARED", Align::Right),
+        ("TURNS", Align::Right),
+        ("EMPTY", Align::Right),
+        ("SLEEPS", Align::Right),
+    ]);
     for (at, worker) in workers.iter().enumerate() {
-        let place = worker
-            .cpu
-            .map_or("any CPU".to_owned(), |cpu| format!("CPU {cpu}"));
-        let [turns, sleeps] = [worker.turns, worker.sleeps].map(output::grouped);
-        write!(
+        let cpu = worker.cpu.map_or("any".to_owned(), |cpu| cpu.to_string());
+        let [sent, spared, turns, empty, sleeps] = [
+            worker.notifications_sent,
+            worker.notifications_suppressed,
+            worker.turns,
+            worker.empty_turns,
+            worker.sleeps,
+        ]
+        .map(output::grouped);
+        let each = worker.busy_ns.checked_div(worker.frames);
+        table.push([
+            at.to_string().into(),
+            cpu.into(),
+            worker.rings.to_string().into(),
+            output::grouped(worker.busy_ns / 1_000_000).into(),
+            output::grouped(worker.frames).into(),
+            each.map_or_else(String::new, output::grouped).into(),
+            output::bytes(worker.bytes_copied).into(),
+            sent.into(),
+            spared.into(),
+            turns.into(),
+            empty.into(),
+            sleeps.into(),
+        ]);
+    }
+    table.write(out)?;
+    for (at, worker) in workers
+        .iter()
+        .enumerate()
+        .filter(|(_, worker)| worker.panics > 0)
+    {
+        writeln!(
             out,
-            "worker {at}: {place}, rings {}, turns {turns}, sleeps {sleeps}",
-            worker.rings
+            "\n{WARN}worker {at}{WARN:#}: {} panics were caught: please report them",
+            worker.panics
         )?;
-        match worker.panics {
-            0 => writeln!(out)?,
-            panics => writeln!(out, ", {WARN}panics {panics}: please report{WARN:#}")?,
-        }
     }
     Ok(())
 }
@@ -207,9 +249,11 @@ pub(crate) fn write_drops<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::config::Mode;
-    use crate::control::{QueueView, WorkerView};
+    use crate::control::{PairView, QueueView};
 
     fn filter(mac: &str, vlan: Option<u16>, is_learned: bool) -> FilterView {
         FilterView {
@@ -227,8 +271,10 @@ mod tests {
             is_connected: state == "Running",
             is_up: state == "Running",
             last_close: None,
-            worker: Some(0),
-            pairs: vec![],
+            pairs: vec![PairView {
+                worker: Some(0),
+                receives: true,
+            }],
             queues: vec![QueueView {
                 id,
                 state: state.to_owned(),
@@ -241,6 +287,8 @@ mod tests {
             held: 0,
             segmented: 0,
             checksummed: 0,
+            notifications_sent: 0,
+            notifications_suppressed: 0,
             drops: BTreeMap::from([("no-buffers".to_owned(), 0), ("runt".to_owned(), 0)]),
         }
     }
@@ -270,9 +318,27 @@ mod tests {
         let worker = WorkerView {
             cpu: Some(2),
             rings: 1,
+            busy_ns: 61_728_350,
+            frames: 1_234_567,
+            bytes_copied: 1_970_000_000,
+            notifications_sent: 19_290,
+            notifications_suppressed: 312,
             turns: 40_961,
             empty_turns: 7,
             sleeps: 1_024,
+            panics: 0,
+        };
+        let idle = WorkerView {
+            cpu: None,
+            rings: 1,
+            busy_ns: 0,
+            frames: 0,
+            bytes_copied: 0,
+            notifications_sent: 0,
+            notifications_suppressed: 0,
+            turns: 0,
+            empty_turns: 0,
+            sleeps: 0,
             panics: 0,
         };
         StatusView {
@@ -281,14 +347,7 @@ mod tests {
             dir: "/run/vmq".into(),
             uptime_seconds: 7_380,
             ports: vec![web, db],
-            workers: vec![
-                worker.clone(),
-                WorkerView {
-                    cpu: None,
-                    panics: 2,
-                    ..worker
-                },
-            ],
+            workers: vec![worker, WorkerView { panics: 2, ..idle }],
         }
     }
 
@@ -311,8 +370,11 @@ DROPPED AT    REASON      FRAMES
 web-frontend  no-buffers   1 204
 web-frontend  runt             3
 
-worker 0: CPU 2, rings 1, turns 40 961, sleeps 1 024
-worker 1: any CPU, rings 1, turns 40 961, sleeps 1 024, panics 2: please report
+WORKER  CPU  RINGS  BUSY MS     FRAMES  NS/FRAME   COPIED  NOTIFIED  SPARED   TURNS  EMPTY  SLEEPS
+0         2      1       61  1 234 567        50  1.97 GB    19 290     312  40 961      7   1 024
+1       any      1        0          0                0 B         0       0       0      0       0
+
+worker 1: 2 panics were caught: please report them
 "
         );
     }
@@ -336,6 +398,37 @@ worker 1: any CPU, rings 1, turns 40 961, sleeps 1 024, panics 2: please report
             serde_json::from_str::<StatusView>(&text).unwrap(),
             example()
         );
+    }
+
+    /// The keys of an object and of all that is in it, with the path to each. The reasons of drops are data.
+    fn paths(value: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
+        if let Some(object) = value.as_object().filter(|_| path != "ports[].drops") {
+            for (key, value) in object {
+                let path = format!("{path}{}{key}", if path.is_empty() { "" } else { "." });
+                paths(value, &path, found);
+                found.insert(path);
+            }
+        }
+        for item in value.as_array().into_iter().flatten() {
+            paths(item, &format!("{path}[]"), found);
+        }
+    }
+
+    #[test]
+    fn the_documentation_has_every_key_and_no_other() {
+        let mut said = BTreeSet::new();
+        paths(&serde_json::to_value(example()).unwrap(), "", &mut said);
+        let page = include_str!("../../../docs/status.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+        let documented: BTreeSet<_> = rows
+            .filter_map(|row| row.split_once('`'))
+            .map(|(path, _)| path.to_owned())
+            .collect();
+        let reasons: BTreeSet<_> = switch::DropReason::ALL
+            .iter()
+            .map(|reason| reason.name().to_owned())
+            .collect();
+        assert_eq!(documented, said.union(&reasons).cloned().collect());
     }
 
     #[test]

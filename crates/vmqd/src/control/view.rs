@@ -28,12 +28,10 @@ pub(crate) struct PortView {
     pub(crate) socket: PathBuf,
     /// A frontend is at the socket.
     pub(crate) is_connected: bool,
-    /// Both of the guest's rings run.
+    /// Both rings of one of the guest's queue pairs run.
     pub(crate) is_up: bool,
     /// Why the switch ended the last connection, if it did.
     pub(crate) last_close: Option<String>,
-    /// The worker that looks after the first of the guest's sending rings.
-    pub(crate) worker: Option<usize>,
     /// Its queue pairs in order, up to the last of which a ring runs.
     pub(crate) pairs: Vec<PairView>,
     pub(crate) queues: Vec<QueueView>,
@@ -49,6 +47,10 @@ pub(crate) struct PortView {
     pub(crate) segmented: u64,
     /// Other frames to the guest whose checksum was made for it.
     pub(crate) checksummed: u64,
+    /// Notifications (calls) sent to the guest.
+    pub(crate) notifications_sent: u64,
+    /// Notifications spared, because the guest did not ask for one.
+    pub(crate) notifications_suppressed: u64,
     /// Frames not delivered, by reason. Every reason is there.
     pub(crate) drops: BTreeMap<String, u64>,
 }
@@ -89,9 +91,22 @@ pub(crate) struct WorkerView {
     pub(crate) cpu: Option<usize>,
     /// Sending rings that it looks after.
     pub(crate) rings: usize,
+    /// Nanoseconds of work: neither asleep nor looking in vain.
+    pub(crate) busy_ns: u64,
+    /// Frames that it took out of its rings and finished.
+    pub(crate) frames: u64,
+    /// Bytes that it moved: looking at headers, and the copy.
+    pub(crate) bytes_copied: u64,
+    /// Notifications (calls) sent to guests.
+    pub(crate) notifications_sent: u64,
+    /// Notifications spared, because the guest did not ask for one.
+    pub(crate) notifications_suppressed: u64,
+    /// Rounds over its rings.
     pub(crate) turns: u64,
+    /// Rounds in which no frame was finished.
     pub(crate) empty_turns: u64,
     pub(crate) sleeps: u64,
+    /// Panics caught; each closed the port that it came from.
     pub(crate) panics: u64,
 }
 

@@ -209,8 +209,7 @@ mod tests {
             is_connected: true,
             is_up: true,
             last_close: None,
-            worker: Some(0),
-            pairs: vec![],
+            pairs: Vec::new(),
             queues: vec![QueueView {
                 id,
                 state: "Running".to_owned(),
@@ -226,6 +225,8 @@ mod tests {
             held: 0,
             segmented: 0,
             checksummed: 0,
+            notifications_sent: 0,
+            notifications_suppressed: 0,
             drops: BTreeMap::from([("no-buffers".to_owned(), frames / 1000)]),
         }
     }
