@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ports::vhost_user::{Mode, Port};
-use switch::{Idle, Options, PortSpec, Status, Switch, WhenFull};
+use switch::{Idle, Options, PortSpec, Status, Switch};
 use vmq::Filter;
 
 use crate::Result;
@@ -53,7 +53,7 @@ impl Lab {
         let id = self.switch.add_port(PortSpec {
             name: name.clone(),
             filters,
-            when_full: WhenFull::default(),
+            ..PortSpec::default()
         })?;
         let port = Port::spawn(self.switch.clone(), id, &name, Mode::Server(listener))?;
         self.ports.push(port);

@@ -22,7 +22,7 @@ use bench::lab::{Lab, PATIENCE};
 use bench::machine::{BURST, Format, Kind, Machine, introduce};
 use clap::Parser;
 use nbl::NblQueue;
-use switch::{Fault, FromGuest, PortSpec, Pull, WhenFull};
+use switch::{Fault, FromGuest, PortSpec, Pull};
 
 /// Sends bursts of frames from one guest to another, all on one thread.
 #[derive(Parser)]
@@ -72,7 +72,7 @@ fn run(cli: &Cli) -> Result<()> {
     let port = switch.add_port(PortSpec {
         name: "guests".into(),
         filters: Vec::new(),
-        when_full: WhenFull::default(),
+        ..PortSpec::default()
     })?;
     switch.connect(port, Box::new(|fault| eprintln!("hot_path: {fault}")));
     switch.start_from_guest(port, 0, Box::new(guests))?;

@@ -59,6 +59,9 @@ pub struct PortSpec {
     pub filters: Vec<Filter>,
     /// What becomes of frames to it while its machine has no buffers for them.
     pub when_full: WhenFull,
+    /// The largest payload behind the Ethernet header and the VLAN tags that goes to it or comes from it;
+    /// `None` for any.
+    pub mtu: Option<u16>,
 }
 
 /// Why a switch could not start.
@@ -273,6 +276,18 @@ impl Switch {
     /// A frontend has come to `port`. `sink` is told, on a worker, of the first violation it commits.
     pub fn connect(&self, port: PortId, sink: FaultSink) {
         self.state().connect(port, sink);
+    }
+
+    /// The MTU that is configured for `port`.
+    #[must_use]
+    pub fn mtu(&self, port: PortId) -> Option<u16> {
+        self.state().mtu(port)
+    }
+
+    /// The frontend of `port` tells its guest an MTU. The smaller of this and the configured one counts, until
+    /// the frontend goes.
+    pub fn tell_mtu(&self, port: PortId, mtu: u16) {
+        self.state().tell_mtu(port, mtu);
     }
 
     /// The frontend of `port` is gone and its rings are stopped. Its queue is freed and allocated anew

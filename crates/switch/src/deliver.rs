@@ -75,6 +75,34 @@ impl<'p> Delivery<'_, 'p> {
         Ok(())
     }
 
+    /// Drops what is larger than the receiver's MTU allows.
+    #[inline]
+    pub(crate) fn weed(
+        &self,
+        receiver: &Entry,
+        frames: &mut NblQueue<'p>,
+        done: &mut NblQueue<'p>,
+    ) {
+        let limit = receiver.gate.mtu.limit();
+        if limit.is_none() {
+            return;
+        }
+        let mut rest = std::mem::take(frames);
+        while let Some(frame) = rest.pop_front() {
+            if limit.is_exceeded_by(frame) {
+                self.drop_too_large(receiver);
+                done.push(frame);
+            } else {
+                frames.push(frame);
+            }
+        }
+    }
+
+    fn drop_too_large(&self, receiver: &Entry) {
+        let lane = receiver.counters.lane(self.worker);
+        lane.dropped(DropReason::MtuExceeded, 1);
+    }
+
     /// Delivers to a member of the flood group, to each ring what its table gives it, and leaves all frames
     /// in `frames` as they were. What finds no buffers misses this member.
     ///
@@ -83,8 +111,15 @@ impl<'p> Delivery<'_, 'p> {
     pub(crate) fn flood(&mut self, member: &Entry, frames: &mut NblQueue<'p>) -> Result<(), Fault> {
         let mut over = NblQueue::new();
         let mut result = Ok(());
+        let limit = member.gate.mtu.limit();
         while !frames.is_empty() && result.is_ok() {
-            let (ring, mut run) = member.next_run(frames);
+            if let Some(frame) = frames.front().filter(|&frame| limit.is_exceeded_by(frame)) {
+                frames.pop_front();
+                self.drop_too_large(member);
+                over.push(frame);
+                continue;
+            }
+            let (ring, mut run) = member.next_run(frames, limit);
             result = self.deliver(member, ring, &mut run, &mut over);
             if !run.is_empty() {
                 member

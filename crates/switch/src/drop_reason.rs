@@ -11,6 +11,8 @@ pub enum DropReason {
     NoBuffers,
     /// The frame fits in none of the receiver's buffers, however many it posts.
     BuffersTooSmall,
+    /// The frame is larger than the sender's or the receiver's MTU allows.
+    MtuExceeded,
     /// The frame is shorter than an Ethernet header.
     Runt,
     /// The source address is a group address, which no station has.
@@ -31,9 +33,10 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoBuffers,
         Self::BuffersTooSmall,
+        Self::MtuExceeded,
         Self::Runt,
         Self::InvalidSource,
         Self::SamePort,
@@ -50,6 +53,7 @@ impl DropReason {
         match self {
             Self::NoBuffers => "no-buffers",
             Self::BuffersTooSmall => "buffers-too-small",
+            Self::MtuExceeded => "mtu-exceeded",
             Self::Runt => "runt",
             Self::InvalidSource => "invalid-source",
             Self::SamePort => "same-port",

@@ -29,6 +29,7 @@ mod ethernet;
 mod learning;
 mod mailbox;
 mod meter;
+mod mtu;
 pub mod offload;
 mod patience;
 mod policy;
@@ -53,6 +54,9 @@ pub use worker::Idle;
 
 /// The largest frame a port may hand over, in bytes: 64 KiB of Ethernet payload and its header.
 pub const MAX_FRAME: u32 = 65_536 + 18;
+
+/// The smallest MTU: what any host must be able to forward (RFC 791).
+pub const MIN_MTU: u16 = 68;
 
 /// The most queue pairs a port has.
 pub const MAX_PAIRS: usize = 16;

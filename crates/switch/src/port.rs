@@ -11,6 +11,7 @@ use std::time::Instant;
 use nbl::{Nbl, NblQueue, Pool};
 use vmq::QueueId;
 
+use crate::mtu::{Limit, Mtu};
 use crate::offload::Offloads;
 use crate::patience::Patience;
 use crate::rss::{self, IndirectionTable};
@@ -166,14 +167,19 @@ impl Entry {
         rss::of(frame).map_or(0, |hash| self.table.queue(hash))
     }
 
-    /// The frames at the front that go to the same ring, and which that is.
-    pub(crate) fn next_run<'p>(&self, frames: &mut NblQueue<'p>) -> (u8, NblQueue<'p>) {
-        if self.receivers.len() < 2 {
+    /// The frames at the front that go to the same ring and are not too large, and which ring that is.
+    pub(crate) fn next_run<'p>(
+        &self,
+        frames: &mut NblQueue<'p>,
+        limit: Limit,
+    ) -> (u8, NblQueue<'p>) {
+        if self.receivers.len() < 2 && limit.is_none() {
             return (0, std::mem::take(frames));
         }
         let mut run = NblQueue::new();
         let ring = frames.front().map_or(0, |first| self.pick(first));
-        while let Some(frame) = frames.front().filter(|next| self.pick(*next) == ring) {
+        let goes_on = |next: &Nbl<'_>| self.pick(*next) == ring && !limit.is_exceeded_by(*next);
+        while let Some(frame) = frames.front().filter(goes_on) {
             frames.pop_front();
             run.push(frame);
         }
@@ -213,21 +219,24 @@ impl Receiver {
     }
 }
 
-/// What outlives the snapshots of one connection: whether it failed, whether frames wait for it.
+/// What outlives the snapshots of one connection: whether it failed, whether frames wait for it, how large
+/// they may be.
 pub(crate) struct Gate {
     failed: AtomicBool,
     /// With the port while none of its rings runs.
     patience: Patience,
     when_full: WhenFull,
+    pub(crate) mtu: Mtu,
     sink: FaultSink,
 }
 
 impl Gate {
-    pub(crate) fn new(sink: FaultSink, when_full: WhenFull) -> Self {
+    pub(crate) fn new(sink: FaultSink, when_full: WhenFull, mtu: Option<u16>) -> Self {
         Self {
             failed: AtomicBool::new(false),
             patience: Patience::default(),
             when_full,
+            mtu: Mtu::new(mtu),
             sink,
         }
     }

@@ -109,7 +109,7 @@ impl State {
         let Some(port) = self.ports.get_mut(usize::from(port.0)) else {
             return;
         };
-        let gate = Arc::new(Gate::new(sink, port.spec.when_full));
+        let gate = Arc::new(Gate::new(sink, port.spec.when_full, port.spec.mtu));
         let entry = Entry::new(
             port.queue,
             Box::default(),
@@ -121,6 +121,17 @@ impl State {
             pairs: Default::default(),
             entry: Arc::new(entry),
         });
+    }
+
+    pub(crate) fn mtu(&self, port: PortId) -> Option<u16> {
+        self.ports.get(usize::from(port.0))?.spec.mtu
+    }
+
+    pub(crate) fn tell_mtu(&self, port: PortId, mtu: u16) {
+        let port = self.ports.get(usize::from(port.0));
+        if let Some(link) = port.and_then(|port| port.link.as_ref()) {
+            link.gate.mtu.tell(mtu);
+        }
     }
 
     pub(crate) fn disconnect(&mut self, port: PortId, reason: Option<String>, workers: &[Handset]) {
@@ -317,6 +328,7 @@ impl State {
                 let both_run = |pair: &Pair| pair.to_guest.is_some() && pair.from_guest.is_some();
                 link.gate.is_open() && link.pairs.iter().any(both_run)
             }),
+            mtu: link.map_or(port.spec.mtu, |link| link.gate.mtu.get()),
             last_fault: port.last_fault.clone(),
             pairs: link.map_or_else(Vec::new, |link| {
                 let pairs = link.pairs.iter().map(|pair| PairStatus {

@@ -22,6 +22,8 @@ pub struct PortStatus {
     pub is_connected: bool,
     /// Both rings of a queue pair run.
     pub is_up: bool,
+    /// The MTU that counts, configured or told by the frontend; `None` for any.
+    pub mtu: Option<u16>,
     /// Why the last connection ended, if the switch ended it.
     pub last_fault: Option<String>,
     /// Its queue pairs, as far as rings run.

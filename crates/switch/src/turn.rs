@@ -167,13 +167,18 @@ impl<'a, 'p> Burst<'a, 'p> {
             unicast: Classifier::new(),
             flood: NblQueue::new(),
         };
+        let limit = self.port.gate.mtu.limit();
         let mut judged = Judged::nothing();
         let mut run: Option<Run<'p>> = None;
         for frame in frames.iter() {
             let lookahead = frame.lookahead();
             self.bytes += u64::from(frame.data_len());
             self.lookahead_bytes += lookahead.len() as u64;
-            let place = self.place(frame, lookahead, &mut judged);
+            let place = if limit.is_exceeded_by(frame) {
+                Place::Nowhere(DropReason::MtuExceeded)
+            } else {
+                self.place(frame, lookahead, &mut judged)
+            };
             run = Some(match run {
                 Some(run) if run.place == place => Run {
                     last: frame,
@@ -278,6 +283,7 @@ impl<'a, 'p> Burst<'a, 'p> {
                 self.done.append(&mut chain);
                 continue;
             };
+            self.delivery.weed(receiver, &mut chain, &mut self.done);
             self.delivery
                 .deliver(receiver, ring, &mut chain, &mut self.done)?;
             if chain.is_empty() {

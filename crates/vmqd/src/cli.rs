@@ -43,6 +43,9 @@ pub(crate) struct RunArgs {
     /// Run one worker on each of these CPUs, for example 0,2-3
     #[arg(long, value_name = "LIST")]
     pub(crate) cpus: Option<String>,
+    /// Largest payload of a frame, 68 to 65535, for every port that has no other [default: any]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) mtu: Option<i64>,
     /// What becomes of a frame whose receiver has no buffers: hold makes its sender wait for a bounded
     /// time, drop loses it at once [default: hold]
     #[arg(long, value_name = "hold|drop")]

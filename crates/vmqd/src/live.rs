@@ -85,6 +85,7 @@ impl Live {
             let spec = PortSpec {
                 name: name(),
                 filters: port.filters.clone(),
+                mtu: port.mtu,
                 when_full: port.when_full,
             };
             let id = switch.add_port(spec).map_err(|error| StartError::Add {
@@ -137,6 +138,7 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
         name,
         is_connected,
         is_up,
+        mtu,
         last_fault,
         pairs,
         queue,
@@ -153,6 +155,7 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
         socket: socket.clone(),
         is_connected,
         is_up,
+        mtu,
         last_close: last_fault,
         pairs: pairs.into_iter().map(pair_view).collect(),
         queues: vec![QueueView {

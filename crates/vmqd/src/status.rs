@@ -270,6 +270,7 @@ mod tests {
             socket: format!("/run/vmq/{name}.sock").into(),
             is_connected: state == "Running",
             is_up: state == "Running",
+            mtu: None,
             last_close: None,
             pairs: vec![PairView {
                 worker: Some(0),

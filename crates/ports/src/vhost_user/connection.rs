@@ -9,11 +9,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvFlags, Shutdown, recv};
+use rustix::net::Shutdown;
 use switch::{Fault, PortId, Switch};
 use vhost::vhost_user::message::FrontendReq;
 use vhost::vhost_user::{BackendReqHandler, Error};
 
+use super::ahead::{self, Ahead};
 use super::session::Session;
 
 /// Which side makes the socket.
@@ -209,13 +210,19 @@ impl Server {
             if let Err(error) = self.wait_for_message(&watched) {
                 break Error::SocketBroken(error);
             }
-            let early = early_enable(&watched);
-            match (requests.handle_request(), early) {
+            let lock = || session.lock().unwrap_or_else(PoisonError::into_inner);
+            let ahead = ahead::look(&watched);
+            let handled = match ahead {
+                Some(Ahead::SetMtu { mtu, needs_reply }) => {
+                    set_mtu(&mut lock(), &watched, mtu, needs_reply)
+                }
+                _ => requests.handle_request(),
+            };
+            match (handled, ahead) {
                 (Ok(()), _) => {}
                 // The protocol crate has read the message and refused it.
-                (Err(Error::InactiveFeature(_)), Some((index, enable))) => {
-                    let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Err(error) = session.enable_early(index, enable) {
+                (Err(Error::InactiveFeature(_)), Some(Ahead::Enable { index, enable })) => {
+                    if let Err(error) = lock().enable_early(index, enable) {
                         break error;
                     }
                 }
@@ -272,23 +279,19 @@ impl Server {
     }
 }
 
-/// The ring and the state that the next message names, if it is SET_VRING_ENABLE. QEMU sends that before
-/// SET_FEATURES, when the device is realised; the protocol crate takes the features as not agreed on then
-/// and refuses it, so it is looked at first.
-fn early_enable(stream: &UnixStream) -> Option<(u32, bool)> {
-    const HEADER: usize = 12;
-    let mut message = [0; HEADER + 8];
-    let flags = RecvFlags::PEEK | RecvFlags::WAITALL;
-    let (_, peeked) = recv(stream, &mut message[..HEADER], flags).ok()?;
-    let word =
-        |message: &[u8], at: usize| Some(u32::from_ne_bytes(*message.get(at..)?.first_chunk()?));
-    let request = word(&message, 0)?;
-    let size = word(&message, 8)?;
-    if peeked < HEADER || request != u32::from(FrontendReq::SET_VRING_ENABLE) || size != 8 {
-        return None;
+fn set_mtu(
+    session: &mut Session,
+    stream: &UnixStream,
+    mtu: u64,
+    needs_reply: bool,
+) -> Result<(), Error> {
+    ahead::take(stream).map_err(Error::SocketBroken)?;
+    let is_set = session.set_mtu(mtu);
+    if needs_reply && session.acknowledges() {
+        ahead::reply(stream, FrontendReq::NET_SET_MTU, is_set.is_ok())
+            .map_err(Error::SocketBroken)?;
     }
-    recv(stream, &mut message[..], flags).ok()?;
-    Some((word(&message, HEADER)?, word(&message, HEADER + 4)? != 0))
+    is_set
 }
 
 fn poll_again(fds: &mut [PollFd<'_>]) -> io::Result<()> {

@@ -3,6 +3,8 @@
 use switch::offload::Offloads;
 use vhost::vhost_user::message::VhostUserProtocolFeatures;
 
+/// VIRTIO_NET_F_MTU (virtio 1.2 5.1.3): the frontend tells its guest an MTU. Offered where one is configured.
+pub(super) const MTU: u64 = 1 << 3;
 /// VIRTIO_NET_F_MRG_RXBUF (virtio 1.2 5.1.3): a frame may be spread over several receive buffers.
 pub(super) const MRG_RXBUF: u64 = 1 << 15;
 /// VIRTIO_NET_F_MQ (virtio 1.2 5.1.3): several queue pairs, as many as the frontend tells its guest.
@@ -50,6 +52,7 @@ const OFFLOADS: u64 = bits(&FROM_GUEST_OFFLOADS) | bits(&TO_GUEST_OFFLOADS);
 /// Protocol features offered.
 pub(super) const OFFERED_PROTOCOL: VhostUserProtocolFeatures = VhostUserProtocolFeatures::REPLY_ACK
     .union(VhostUserProtocolFeatures::MQ)
+    .union(VhostUserProtocolFeatures::MTU)
     .union(VhostUserProtocolFeatures::CONFIGURE_MEM_SLOTS)
     .union(VhostUserProtocolFeatures::RESET_DEVICE);
 

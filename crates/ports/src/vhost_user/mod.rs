@@ -12,6 +12,7 @@
 //! Each port has a thread of its own for the protocol, so a VMM that sends half a message keeps nobody
 //! else waiting. Frames never pass through it.
 
+mod ahead;
 mod connection;
 mod eventfd;
 mod features;

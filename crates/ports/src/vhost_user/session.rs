@@ -14,7 +14,7 @@ use vhost::vhost_user::{Error, GpuBackend, Result, VhostUserBackendReqHandlerMut
 use virtq::Ring;
 
 use super::eventfd::{Kick, checked};
-use super::features::{self, MAX_REGIONS, MRG_RXBUF, OFFERED, OFFERED_PROTOCOL, VERSION_1};
+use super::features::{self, MAX_REGIONS, MRG_RXBUF, MTU, OFFERED, OFFERED_PROTOCOL, VERSION_1};
 use super::from_guest::FromGuestRing;
 use super::memory::{Memory, Place};
 use super::to_guest::ToGuestRing;
@@ -35,7 +35,9 @@ const QUEUES: usize = FRAME_QUEUES + 1;
 pub(super) struct Session {
     switch: Arc<Switch>,
     port: PortId,
+    offered: u64,
     features: u64,
+    protocol: VhostUserProtocolFeatures,
     memory: Memory,
     vrings: [Vring; QUEUES],
     /// Running receive queues, by pair.
@@ -46,10 +48,13 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(switch: Arc<Switch>, port: PortId) -> Self {
+        let mtu = if switch.mtu(port).is_some() { MTU } else { 0 };
         Self {
             switch,
             port,
+            offered: OFFERED | mtu,
             features: 0,
+            protocol: VhostUserProtocolFeatures::empty(),
             memory: Memory::default(),
             vrings: std::array::from_fn(|_| Vring::default()),
             to_guest: Default::default(),
@@ -85,6 +90,31 @@ impl Session {
         let (_, vring) = self.vring(index)?;
         vring.is_enabled = enable;
         Ok(())
+    }
+
+    /// NET_SET_MTU: what the frontend tells its guest.
+    pub(super) fn set_mtu(&mut self, mtu: u64) -> Result<()> {
+        if !self.protocol.contains(VhostUserProtocolFeatures::MTU) {
+            return Err(self.refuse("it sets an MTU without having accepted the protocol feature"));
+        }
+        match u16::try_from(mtu)
+            .ok()
+            .filter(|mtu| *mtu >= switch::MIN_MTU)
+        {
+            Some(mtu) => self.switch.tell_mtu(self.port, mtu),
+            None => {
+                return Err(self.refuse(format!(
+                    "it sets an MTU of {mtu}: {} to 65535 are possible",
+                    switch::MIN_MTU
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether messages that ask for it are acknowledged.
+    pub(super) fn acknowledges(&self) -> bool {
+        self.protocol.contains(VhostUserProtocolFeatures::REPLY_ACK)
     }
 
     fn refuse(&mut self, reason: impl Into<String>) -> Error {
@@ -237,14 +267,14 @@ impl VhostUserBackendReqHandlerMut for Session {
     }
 
     fn get_features(&mut self) -> Result<u64> {
-        Ok(OFFERED)
+        Ok(self.offered)
     }
 
     fn set_features(&mut self, features: u64) -> Result<()> {
-        if features & !OFFERED != 0 {
+        if features & !self.offered != 0 {
             return Err(self.refuse(format!(
                 "it accepted features that were not offered ({:#x})",
-                features & !OFFERED
+                features & !self.offered
             )));
         }
         // QEMU says it once more for each pair, while those before it run already.
@@ -265,6 +295,7 @@ impl VhostUserBackendReqHandlerMut for Session {
                 "it accepted protocol features that were not offered ({features:#x})"
             )));
         }
+        self.protocol = VhostUserProtocolFeatures::from_bits_truncate(features);
         Ok(())
     }
 

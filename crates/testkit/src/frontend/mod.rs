@@ -222,6 +222,7 @@ impl Frontend {
         let offered = self.protocol.get_protocol_features().or_else(at.failed())?;
         let known = VhostUserProtocolFeatures::REPLY_ACK
             | VhostUserProtocolFeatures::MQ
+            | VhostUserProtocolFeatures::MTU
             | VhostUserProtocolFeatures::CONFIGURE_MEM_SLOTS;
         at.step("SET_PROTOCOL_FEATURES");
         self.protocol

@@ -43,11 +43,13 @@ pub(crate) struct PortPlan {
     pub(crate) socket: PathBuf,
     /// Frames to these belong to the port, from the start and without learning.
     pub(crate) filters: Vec<Filter>,
+    pub(crate) mtu: Option<u16>,
     pub(crate) when_full: WhenFull,
 }
 
 /// What holds for a port that does not say otherwise.
 pub(super) struct Usual {
+    pub(super) mtu: Option<u16>,
     pub(super) when_full: WhenFull,
 }
 
@@ -96,7 +98,7 @@ pub(super) fn make(
     let dir = judge.dir(args, file.switch.dir);
     let cpus = judge.cpus(args, file.switch.cpus);
     let idle = judge.idle(args, file.switch.idle);
-    let usual = judge.usual(args, file.switch.when_full);
+    let usual = judge.usual(args, file.switch.mtu, file.switch.when_full);
     let count = file.port.len() + args.ports.len();
     let mut ports = Vec::with_capacity(count.min(MAX_PORTS));
     for port in file.port.into_iter().take(MAX_PORTS) {
@@ -202,11 +204,18 @@ impl Judge<'_> {
             .unwrap_or_default()
     }
 
-    fn usual(&mut self, args: &RunArgs, when_full: Option<Spanned<String>>) -> Usual {
+    fn usual(
+        &mut self,
+        args: &RunArgs,
+        mtu: Option<Spanned<i64>>,
+        when_full: Option<Spanned<String>>,
+    ) -> Usual {
+        let mtu = given(args.mtu.as_ref(), "--mtu", mtu)
+            .and_then(|(mtu, place)| self.mtu(&place, "switch.mtu", mtu));
         let when_full = given(args.when_full.as_ref(), "--when-full", when_full)
             .and_then(|(text, place)| self.when_full(&place, "switch.when_full", &text))
             .unwrap_or_default();
-        Usual { when_full }
+        Usual { mtu, when_full }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use switch::WhenFull;
+use switch::{MIN_MTU, WhenFull};
 use toml::Spanned;
 use vmq::{Filter, VlanId, VlanTest};
 
@@ -30,6 +30,7 @@ impl Judge<'_> {
             mode: Mode::Server,
             socket,
             filters: Vec::new(),
+            mtu: usual.mtu,
             when_full: usual.when_full,
         })
     }
@@ -47,10 +48,17 @@ impl Judge<'_> {
             socket,
             mac,
             vlan,
+            mtu,
             when_full,
         } = port.into_inner();
         let mode = self.mode(mode);
         let filters = self.filters(mac, vlan);
+        let mtu = mtu
+            .and_then(|mtu| {
+                let place = Place::File(mtu.span());
+                self.mtu(&place, "port.mtu", *mtu.get_ref())
+            })
+            .or(usual.mtu);
         let when_full = when_full
             .and_then(|text| {
                 let place = Place::File(text.span());
@@ -90,6 +98,7 @@ impl Judge<'_> {
             mode,
             socket,
             filters,
+            mtu,
             when_full,
         })
     }
@@ -122,6 +131,24 @@ impl Judge<'_> {
             self.choice(&place, "port.mode", mode.get_ref(), &KNOWN)
         })
         .unwrap_or(Mode::Server)
+    }
+
+    /// The largest payload, as a port or the switch says it.
+    pub(super) fn mtu(&mut self, place: &Place, field: &str, mtu: i64) -> Option<u16> {
+        let valid = u16::try_from(mtu).ok().filter(|mtu| *mtu >= MIN_MTU);
+        if valid.is_none() {
+            let remedy = format!(
+                "use {MIN_MTU} to {}, or leave it out for frames of any size",
+                u16::MAX
+            );
+            self.object(
+                place,
+                field,
+                format!("there is no MTU of {mtu} bytes"),
+                remedy,
+            );
+        }
+        valid
     }
 
     /// What becomes of frames without buffers, as a port or the switch says it.

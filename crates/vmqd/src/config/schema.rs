@@ -26,6 +26,7 @@ pub(super) struct File {
 pub(super) struct Switch {
     pub(super) dir: Option<Spanned<String>>,
     pub(super) cpus: Option<Spanned<Cpus>>,
+    pub(super) mtu: Option<Spanned<i64>>,
     pub(super) when_full: Option<Spanned<String>>,
     pub(super) idle: Option<Spanned<String>>,
 }
@@ -38,6 +39,7 @@ pub(super) struct Port {
     pub(super) socket: Option<Spanned<String>>,
     pub(super) mac: Option<Spanned<Macs>>,
     pub(super) vlan: Option<Spanned<i64>>,
+    pub(super) mtu: Option<Spanned<i64>>,
     pub(super) when_full: Option<Spanned<String>>,
 }
 

@@ -134,11 +134,11 @@ fn unknown_keys_are_refused_with_those_that_are_known() {
     );
     assert_objection(
         "[switch]\ndri = '/x'",
-        "f:2:1: switch.dri: unknown key `dri`: did you mean `dir`? known keys here: dir, cpus, when_full, idle",
+        "f:2:1: switch.dri: unknown key `dri`: did you mean `dir`? known keys here: dir, cpus, mtu, when_full, idle",
     );
     assert_objection(
         "[[port]]\nname = 'a'\nhuhu = 1",
-        "f:3:1: port.huhu: unknown key `huhu`: known keys here: name, mode, socket, mac, vlan, when_full",
+        "f:3:1: port.huhu: unknown key `huhu`: known keys here: name, mode, socket, mac, vlan, mtu, when_full",
     );
 }
 
@@ -250,6 +250,40 @@ fn a_port_holds_or_drops_as_it_says_or_as_the_switch_says() {
     assert_eq!(full(&overridden), [hold, hold, hold]);
     let usual = judged("", &args(&["a"])).unwrap();
     assert_eq!((usual.ports[0].when_full, usual.idle), (hold, Idle::Adapt));
+}
+
+#[test]
+fn an_mtu_is_the_ports_own_or_the_switchs() {
+    let text = "[switch]\nmtu = 1500\n[[port]]\nname = 'a'\n[[port]]\nname = 'b'\nmtu = 9000";
+    let mtus = |args: &RunArgs| {
+        let plan = judged(text, args).unwrap();
+        plan.ports.iter().map(|port| port.mtu).collect::<Vec<_>>()
+    };
+    assert_eq!(mtus(&args(&["c"])), [Some(1500), Some(9000), Some(1500)]);
+    let overridden = RunArgs {
+        mtu: Some(65_535),
+        ..args(&["c"])
+    };
+    assert_eq!(mtus(&overridden), [Some(65_535), Some(9000), Some(65_535)]);
+    assert_eq!(judged("", &args(&["a"])).unwrap().ports[0].mtu, None);
+}
+
+#[test]
+fn an_mtu_is_68_to_65535() {
+    const REMEDY: &str = "use 68 to 65535, or leave it out for frames of any size";
+    for mtu in ["-1", "0", "67", "65536", "99999999999"] {
+        assert_objection(
+            &format!("[[port]]\nname = 'a'\nmtu = {mtu}"),
+            &format!("f:3:7: port.mtu: there is no MTU of {mtu} bytes: {REMEDY}"),
+        );
+        assert_objection(
+            &format!("[switch]\nmtu = {mtu}\n[[port]]\nname = 'a'"),
+            &format!("f:2:7: switch.mtu: there is no MTU of {mtu} bytes: {REMEDY}"),
+        );
+    }
+    for mtu in ["68", "65535"] {
+        assert!(judged(&format!("[[port]]\nname = 'a'\nmtu = {mtu}"), &args(&[])).is_ok());
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(crate) struct PortView {
     pub(crate) is_connected: bool,
     /// Both rings of one of the guest's queue pairs run.
     pub(crate) is_up: bool,
+    /// The largest payload of a frame to or from the port, configured or told by the VMM; `null`: any.
+    pub(crate) mtu: Option<u16>,
     /// Why the switch ended the last connection, if it did.
     pub(crate) last_close: Option<String>,
     /// Its queue pairs in order, up to the last of which a ring runs.

@@ -63,6 +63,7 @@ impl Lab {
                 name,
                 mode: Mode::Server,
                 filters,
+                mtu: None,
                 when_full: WhenFull::Hold,
             }
         });

@@ -208,6 +208,7 @@ mod tests {
             socket: "/nowhere".into(),
             is_connected: true,
             is_up: true,
+            mtu: None,
             last_close: None,
             pairs: Vec::new(),
             queues: vec![QueueView {

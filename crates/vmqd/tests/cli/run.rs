@@ -176,7 +176,7 @@ fn a_wrong_configuration_starts_nothing() {
     );
     assert_eq!((code, out.as_str()), (2, ""));
     let expected = format!(
-        "error: {}:4:1: port.nmae: unknown key `nmae`: did you mean `name`? known keys here: name, mode, socket, mac, vlan, when_full\n  |\n4 | nmae = \"b\"\n  | ^^^^\n",
+        "error: {}:4:1: port.nmae: unknown key `nmae`: did you mean `name`? known keys here: name, mode, socket, mac, vlan, mtu, when_full\n  |\n4 | nmae = \"b\"\n  | ^^^^\n",
         file.display()
     );
     assert_eq!(says, expected);
@@ -201,6 +201,10 @@ fn usage_errors_end_with_2() {
         (
             &["run", "--dir", dir, "--port", "p0", "--cpus", "1000"],
             "--cpus: CPU 1000 does not exist",
+        ),
+        (
+            &["run", "--dir", dir, "--port", "p0", "--mtu", "67"],
+            "--mtu: there is no MTU of 67 bytes: use 68 to 65535",
         ),
         (
             &["run", "--dir", dir, "--port", "p0", "--when-full", "wait"],
