@@ -12,9 +12,9 @@
 //! VLAN tags, IPv4 options and the IPv6 headers in front of TCP and UDP are stepped over as far as the lookahead reaches.
 //! All fragments of a datagram are hashed alike, so they keep their order.
 //!
-//! The hash is a sum (XOR) of one word of the key's for each bit that is set, so it is looked up four bits at a
-//! time: 72 tables of 16 words are 4.5 KiB, of which IPv4 needs a third, and stay in the first-level cache, where
-//! 36 tables of 256 words would not.
+//! The hash is a sum (XOR) of one word of the key's for each bit that is set, so it is looked up a byte at a time:
+//! 36 tables of 256 words, of which IPv4 needs a third. Half bytes need 4.5 KiB instead of 36, and twice the
+//! lookups: 8 ns instead of 5 for IPv4, and still 10 instead of 7 when the first-level cache has neither.
 
 use nbl::Nbl;
 use ndis::{
@@ -33,8 +33,8 @@ const KEY: [u8; MAX_INPUT + 4] = [
     0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
 ];
 
-/// By half byte of the input, high half first, then by its value.
-static TABLES: [[u32; 16]; 2 * MAX_INPUT] = tables();
+/// By byte of the input, then by its value.
+static TABLES: [[u32; 256]; MAX_INPUT] = tables();
 
 /// A frame's hash, and what it was made of: one of `NDIS_HASH_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,28 +153,28 @@ fn with_ports(addresses: u32, at: usize, kind: u32, without: u32, rest: Option<&
 /// The part of the hash that bytes from the `at`th of the input make up.
 #[inline]
 fn toeplitz(at: usize, bytes: &[u8]) -> u32 {
-    let tables = TABLES[2 * at..].chunks_exact(2);
-    bytes.iter().zip(tables).fold(0, |sum, (&byte, halves)| {
-        sum ^ halves[0][usize::from(byte >> 4)] ^ halves[1][usize::from(byte & 0xf)]
-    })
+    let tables = &TABLES[at..];
+    let look_up = |(&byte, table): (&u8, &[u32; 256])| table[usize::from(byte)];
+    let words = bytes.iter().zip(tables).map(look_up);
+    words.fold(0, |sum, word| sum ^ word)
 }
 
-const fn tables() -> [[u32; 16]; 2 * MAX_INPUT] {
-    let mut tables = [[0; 16]; 2 * MAX_INPUT];
-    let mut half = 0;
-    while half < tables.len() {
-        let mut value = 0;
-        while value < 16 {
-            let mut bit = 0;
-            while bit < 4 {
-                if value & (8 >> bit) != 0 {
-                    tables[half][value] ^= key_at(4 * half + bit);
-                }
-                bit += 1;
+const fn tables() -> [[u32; 256]; MAX_INPUT] {
+    let mut tables = [[0; 256]; MAX_INPUT];
+    let mut byte = 0;
+    while byte < MAX_INPUT {
+        let mut bit = 0;
+        while bit < 8 {
+            // What this bit adds to every value below it, which are there already.
+            let word = key_at(8 * byte + 7 - bit);
+            let mut below = 0;
+            while below < 1 << bit {
+                tables[byte][below | 1 << bit] = tables[byte][below] ^ word;
+                below += 1;
             }
-            value += 1;
+            bit += 1;
         }
-        half += 1;
+        byte += 1;
     }
     tables
 }
