@@ -36,6 +36,8 @@ pub struct Answer {
 pub enum Plug<'a> {
     /// A vhost-user port that listens on this socket.
     Port(&'a Path),
+    /// Such a port, with every offload of the guest's device switched off.
+    Finished(&'a Path),
     /// Such a port with this many queue pairs, in a machine of as many CPUs. It starts with one pair in use.
     Pairs(&'a Path, usize),
     /// Another guest, with nothing between them: one listens on the socket, the other connects. QEMU emulates the device,
@@ -58,9 +60,20 @@ impl Plug<'_> {
         }
     }
 
+    /// What the device is told beside its address.
+    fn properties(&self) -> &'static str {
+        match self {
+            Self::Finished(_) => {
+                ",csum=off,gso=off,host_tso4=off,host_tso6=off,host_ecn=off,guest_csum=off,guest_tso4=off,\
+                 guest_tso6=off,guest_ecn=off"
+            }
+            _ => "",
+        }
+    }
+
     fn arguments(&self) -> String {
         match self {
-            Self::Port(socket) | Self::Pairs(socket, _) => format!(
+            Self::Port(socket) | Self::Finished(socket) | Self::Pairs(socket, _) => format!(
                 "-chardev socket,id=port,path={} -netdev vhost-user,id=net,chardev=port,queues={}",
                 socket.display(),
                 self.pairs()
@@ -108,8 +121,9 @@ impl Guest {
                 .to_owned(),
             plug.arguments(),
             format!(
-                "-device virtio-net-pci,netdev=net,mac={mac},romfile=,vectors=0,mq={}",
-                if pairs > 1 { "on" } else { "off" }
+                "-device virtio-net-pci,netdev=net,mac={mac},romfile=,vectors=0,mq={}{}",
+                if pairs > 1 { "on" } else { "off" },
+                plug.properties()
             ),
             format!("-serial file:{}", console.display()),
             format!(
