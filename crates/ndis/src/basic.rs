@@ -81,6 +81,18 @@ layout! {
     }
 }
 
+impl From<i64> for LARGE_INTEGER {
+    fn from(QuadPart: i64) -> Self {
+        Self { QuadPart }
+    }
+}
+
+impl From<LARGE_INTEGER> for i64 {
+    fn from(number: LARGE_INTEGER) -> Self {
+        number.QuadPart
+    }
+}
+
 /// A physical (bus) address. NDIS 6.0. Page: NDIS_PHYSICAL_ADDRESS.
 pub type NDIS_PHYSICAL_ADDRESS = LARGE_INTEGER;
 

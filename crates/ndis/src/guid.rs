@@ -18,6 +18,31 @@ layout! {
     }
 }
 
+impl GUID {
+    /// The GUID whose digits, read as one number, are `digits`.
+    ///
+    /// ```
+    /// let guid = ndis::GUID::from_u128(0x4054e80f_2bc1_4ccc_b033_4abc0c4a1e8c);
+    /// assert_eq!(guid, ndis::GUID_RECEIVE_FILTER_CURRENT_CAPABILITIES);
+    /// ```
+    pub const fn from_u128(digits: u128) -> Self {
+        Self {
+            Data1: (digits >> 96) as ULONG,
+            Data2: (digits >> 80) as USHORT,
+            Data3: (digits >> 64) as USHORT,
+            Data4: (digits as u64).to_be_bytes(),
+        }
+    }
+
+    /// All digits as one number.
+    pub const fn to_u128(self) -> u128 {
+        (self.Data1 as u128) << 96
+            | (self.Data2 as u128) << 80
+            | (self.Data3 as u128) << 64
+            | u64::from_be_bytes(self.Data4) as u128
+    }
+}
+
 const fn receive_filter(last: ULONG) -> GUID {
     GUID {
         Data1: 0x3f2c_1400 | last,
@@ -46,3 +71,15 @@ pub const GUID_RECEIVE_FILTER_CURRENT_CAPABILITIES: GUID = GUID {
     Data3: 0x4ccc,
     Data4: [0xb0, 0x33, 0x4a, 0xbc, 0x0c, 0x4a, 0x1e, 0x8c],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guid_survives_being_one_number() {
+        let digits = 0x0123_4567_89AB_CDEF_FEDC_BA98_7654_3210;
+        assert_eq!(GUID::from_u128(digits).to_u128(), digits);
+        assert_eq!(GUID::from_u128(digits).Data4[0], 0xFE);
+    }
+}

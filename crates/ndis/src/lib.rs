@@ -19,18 +19,81 @@
 //! assert_eq!(NET_BUFFER_SHARED_MEM_LENGTH(&lookahead), 128);
 //! ```
 //!
-//! What holds here:
+//! # The model
+//!
+//! ```text
+//!  NET_BUFFER_LIST ──Next──► NET_BUFFER_LIST ──► NULL      what one call hands over
+//!   │ NetBufferListInfo[]    slot 0 checksum, 2 large send, 4 VLAN tag, 8 and 9 hash, 14 VM queue and filter
+//!   │ FirstNetBuffer
+//!   ▼
+//!  NET_BUFFER ──Next──► NET_BUFFER ──► NULL                one frame each; they share the list's slots
+//!   │ DataOffset, DataLength                               where in the MDLs the frame is
+//!   │
+//!   ├─ MdlChain ─────────► MDL ────Next────► MDL ────► NULL        bytes by virtual address
+//!   │                       ║ the same bytes  ║
+//!   └─ SharedMemoryInfo ─► segment ─Next─► segment ──► NULL        bytes by block, offset and length
+//!                           │ SharedMemoryHandle                   (NET_BUFFER_SHARED_MEMORY)
+//!                           ▼
+//!                          block of shared memory: NDIS_SHARED_MEMORY_PARAMETERS asked for it
+//! ```
+//!
+//! * Element *i* of the MDL chain and element *i* of the segment chain describe the same bytes. With lookahead split (NDIS 6.20)
+//!   there are two of each, the frame's first bytes and the rest; without it one.
+//! * `SharedMemoryLength` is the segment's room. How long the frame is, `DataLength` says.
+//! * `SharedMemoryInfo` counts only if the call that brought the list says so,
+//!   [`NDIS_RECEIVE_FLAGS_SHARED_MEMORY_INFO_VALID`]; otherwise the word is to be ignored, or is a scatter-gather list.
+//!   [`view`] asks for these flags before it shows a segment.
+//! * What is in a slot is the fact itself, not a pointer to it: [`NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO`] and its kin go there
+//!   and back by `to_slot` and `from_slot`.
+//!
+//! # What holds here
 //!
 //! * Names are spelt exactly as on Windows, so that its documentation can be searched for them. Each item says what it
 //!   means, since which NDIS version it exists, and on which page of the Windows driver documentation to read more.
-//! * Layouts are those of the NDIS version that the features choose, 6.30 by default. A structure whose size,
-//!   alignment or offsets are not Windows' does not compile, on 64-bit and on 32-bit targets. Values are in the host's byte order; Windows itself is little-endian throughout.
+//! * A structure whose size, alignment or offsets are not Windows' does not compile, on 64-bit and on 32-bit targets. x86-64 and
+//!   arm64 have the same layouts; those of 32-bit x86 hold wherever pointers have 32 bits. Values are in the host's byte order;
+//!   Windows itself is little-endian throughout.
 //! * Plain data: the structures and their accessors follow no pointer and resolve no handle. Only [`view`] follows
 //!   pointers, from two `unsafe` constructors that say what the caller promises; behind them it is safe and bounded.
 //! * Nothing allocates, panics or computes with floats, so it all runs in a kernel. No `std`, no dependencies, Rust 1.63.
+//! * An enumeration is an integer with named values: it comes from outside, and a value that this crate does not know must
+//!   stay representable. A word with two names (a C union) is a member and a method, see [`NET_BUFFER`].
 //!
-//! A macro that C can assign through is two functions: `NET_BUFFER_SHARED_MEM_OFFSET` reads,
-//! `NET_BUFFER_SHARED_MEM_SET_OFFSET` writes. A word with two names (a C union) is a member and a method, see [`NET_BUFFER`].
+//! # Versions
+//!
+//! A feature chooses the NDIS version whose layouts hold. They add up, the highest wins, as with C's `NDIS_SUPPORT_*` macros; so
+//! if two crates of one driver ask for different versions, both get the higher. Constants are there in every version; each
+//! says since when NDIS knows it.
+//!
+//! | feature | Windows | what changes | slots, bytes of a NET_BUFFER_LIST (64-bit \| 32-bit) |
+//! | --- | --- | --- | --- |
+//! | `ndis620` | 7, Server 2008 R2 | VMQ, segments, lookahead split | 18, 288 \| 18, 152 |
+//! | `ndis630` (default) | 8, Server 2012 | virtual ports, moving filters; no lookahead split any more | 24, 336 \| 21, 168 |
+//! | `ndis650` | 10 | scheduler queue of a queue | 26, 352 \| 21, 168 |
+//! | `ndis680` | 10 1709 | one or two reserved slots | 27, 368 \| 23, 176 |
+//! | `ndis682` | 10 1809, Server 2019, and all later | the switch's slots on 32-bit | 27, 368 \| 27, 192 |
+//!
+//! NDIS has more slots than it shows to drivers, so a list's size is never a reason to believe that there is nothing behind it:
+//! take lists from NDIS's pools, and rely on slots 0 to 17, which never move.
+//!
+//! # Beside wdk-sys and windows-sys
+//!
+//! `wdk-sys` and `windows-sys` have the rest of the kernel and the user-mode side, and no NDIS structures. What crosses between
+//! them and this crate is numbers, pointers, GUIDs and physical addresses, so no conversion needs either crate, a feature, or a
+//! transmutation:
+//!
+//! | theirs | ours | how |
+//! | --- | --- | --- |
+//! | `NTSTATUS` (`i32`) | [`NDIS_STATUS`] (`i32`) | the same type |
+//! | `HANDLE`, `PVOID` (`*mut c_void`) | [`NDIS_HANDLE`], [`PVOID`] | the same type |
+//! | `PMDL`, `*mut MDL` | `*mut` [`MDL`] | `pointer.cast()` |
+//! | `PHYSICAL_ADDRESS`, `LARGE_INTEGER` | [`NDIS_PHYSICAL_ADDRESS`] | `i64` and back: `theirs.QuadPart`, [`From<i64>`](LARGE_INTEGER) |
+//! | `GUID` | [`GUID`] | `u128` and back: [`GUID::to_u128`], [`GUID::from_u128`] |
+//! | enumerations, flags, OIDs | integers | the same number; cast where theirs is unsigned |
+//!
+//! A feature for each of those crates would tie this one to their versions: a new major version of theirs would be one of ours,
+//! their minimum compiler ours (both need a younger one than 1.63), and their entries would stand in every lock file that has
+//! this crate, whether used or not.
 //!
 //! # Modules
 //!
@@ -52,15 +115,13 @@
 //! | `ffi` | NDIS's own functions, to be linked with: feature `link` |
 //! | [`view`] | walks along chains, copies, advance and retreat, owned queues: safe, checked |
 //!
-//! # Checking other compilers and targets
+//! # How the layouts were checked
 //!
-//! The layouts are checked wherever the crate is compiled. The oldest compiler, and 32-bit targets, are reached with Debian 12's
-//! packages (`rustc` is 1.63 there; its wasm32 has the pointer width and the alignments of 32-bit Windows):
+//! `tests/reference` has figures that do not come from this crate. rustc asserts them for 64-bit and 32-bit pointers, C compilers
+//! for both kinds of Windows compare them with mingw-w64's headers and with C declarations, the tests measure addresses on
+//! Linux and on Windows (under Wine), and C programs hand chains to Rust and back. It was not run in a Windows kernel.
 //!
-//! ```text
-//! apt-get install rustc libstd-rust-dev-wasm32
-//! /usr/bin/rustc --edition 2021 --crate-type rlib --crate-name ndis --target wasm32-unknown-unknown src/lib.rs
-//! ```
+#![doc = include_str!("macros.md")]
 #![no_std]
 // Only `view` follows pointers, and only what its callers vouch for.
 #![deny(unsafe_code, unsafe_op_in_unsafe_fn, clippy::float_arithmetic)]
@@ -69,6 +130,11 @@
 
 #[cfg(not(any(target_pointer_width = "64", target_pointer_width = "32")))]
 compile_error!("NDIS has layouts for 64-bit and for 32-bit processors only");
+
+// Compiles and runs what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[macro_use]
 mod layout;

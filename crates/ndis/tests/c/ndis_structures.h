@@ -249,6 +249,16 @@ typedef struct {
 
 typedef struct { NDIS_OBJECT_HEADER Header; ULONG QueueId; } NDIS_RECEIVE_FILTER_QUEUE_STATE_CHANGE;
 
+/* mingw-w64 has this one from NDIS 6.30 on. */
+typedef struct {
+    NDIS_OBJECT_HEADER Header;
+    ULONG FilterId;
+    ULONG SourceQueueId;
+    ULONG SourceVPortId;
+    ULONG DestQueueId;
+    ULONG DestVPortId;
+} NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS;
+
 typedef union {
     struct {
         ULONG IsIPv4 : 1;

@@ -103,3 +103,32 @@ fn the_guids_are_the_references() {
         "4054e80f-2bc1-4ccc-b0334abc0c4a1e8c"
     );
 }
+
+/// Both are for readers; that they are true is for us.
+#[test]
+#[cfg(all(feature = "ndis630", not(feature = "ndis650")))]
+fn the_papers_count_and_name_what_the_lists_have() {
+    let readme = include_str!("../../README.md");
+    for (what, count) in [
+        ("structures", all_structures().len()),
+        ("constants", constants::constants().len()),
+        ("macros", names::macros().len()),
+        ("types", names::types().len()),
+    ] {
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("| {what}")))
+            .unwrap_or_else(|| panic!("the README has no row for {what}"));
+        assert!(
+            row.contains(&format!("| {count} | {count} |")),
+            "{count} {what}, but: {row}"
+        );
+    }
+    let table = include_str!("../../src/macros.md");
+    for name in names::macros().into_iter().chain(names::setters()) {
+        assert!(
+            table.contains(&format!("`{name}`")) || table.contains(&format!("`fn@{name}`")),
+            "{name} is missing from the table of macros"
+        );
+    }
+}
