@@ -28,6 +28,7 @@ pub(crate) fn steps(report: &mut Report) {
             no_panic(compiler)
         });
     }
+    report.call("ndis functions on 32 bits", on_32_bits);
     report.call("ndis examples with Debian's rustc", examples);
     report.call("ndis filter driver linked to a .sys", filter_driver);
 }
@@ -63,6 +64,14 @@ fn no_panic(compiler: &str) -> Result<(), String> {
         Err(reason) if reason.contains(NOWHERE) => Ok(()),
         _ => Err("the probe links with a panic in it, so that it links shows nothing".into()),
     }
+}
+
+/// The layouts of what NDIS's functions take, where pointers have 32 bits: a false one does not compile.
+fn on_32_bits() -> Result<(), String> {
+    let features = features();
+    let mut flags = vec!["--target", "wasm32-unknown-unknown"];
+    flags.extend(features.iter().map(String::as_str));
+    ndis_library(COMPILERS[0], &format!("{OUT}/wasm32"), &flags).map(drop)
 }
 
 /// The drivers among the examples, built by the oldest compiler, run against their fakes, which end them where a rule is broken.
