@@ -10,8 +10,11 @@ use crate::PortId;
 use crate::port::{FromGuest, Receiver};
 use crate::snapshot::Snapshot;
 
-/// How long a ring is polled after its last frame before the guest is asked to kick.
-const SPIN: Duration = Duration::from_micros(25);
+/// How long a ring is polled after its last frame before the guest is asked to kick: about what being woken costs.
+const LONGEST_SPIN: Duration = Duration::from_micros(25);
+
+/// The same while frames come so far apart that polling for the next one is in vain.
+const SHORTEST_SPIN: Duration = Duration::from_micros(2);
 
 /// Empty looks between two looks at the clock.
 const LOOKS_A_CLOCK: u32 = 32;
@@ -92,13 +95,26 @@ impl Ring {
 }
 
 /// Whether a ring is polled or waits for a kick.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pace {
     pub(crate) is_armed: bool,
     /// Quiet for long enough that nothing is lost by a nap.
     pub(crate) is_quiet: bool,
     empty_looks: u32,
     quiet_since: Option<Instant>,
+    spin: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            is_armed: false,
+            is_quiet: false,
+            empty_looks: 0,
+            quiet_since: None,
+            spin: LONGEST_SPIN,
+        }
+    }
 }
 
 impl Pace {
@@ -109,16 +125,83 @@ impl Pace {
         self.quiet_since = None;
     }
 
+    /// The guest has kicked. If it did so soon, polling would have been cheaper than being woken, and there is
+    /// more of it from now on; else there is less.
+    pub(crate) fn woke(&mut self, now: Instant) {
+        let quiet = self.quiet_since.map_or(Duration::ZERO, |since| now - since);
+        self.spin = if quiet < 2 * LONGEST_SPIN {
+            LONGEST_SPIN
+        } else {
+            (self.spin / 2).max(SHORTEST_SPIN)
+        };
+        self.worked();
+    }
+
     /// Notes an empty look. True when the ring has been quiet for long enough to wait for a kick.
     #[inline]
     pub(crate) fn looked_in_vain(&mut self) -> bool {
+        self.look(Instant::now)
+    }
+
+    #[inline]
+    fn look(&mut self, clock: impl FnOnce() -> Instant) -> bool {
         self.empty_looks += 1;
         if self.empty_looks < LOOKS_A_CLOCK {
             return false;
         }
         self.empty_looks = 0;
-        let now = Instant::now();
-        self.is_quiet = now - *self.quiet_since.get_or_insert(now) >= SPIN;
+        let now = clock();
+        self.is_quiet = now - *self.quiet_since.get_or_insert(now) >= self.spin;
         self.is_quiet
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Polls in vain, a look every 20 ns, until it is enough; how long that took.
+    fn polls(pace: &mut Pace, now: &mut Instant) -> Duration {
+        let start = *now;
+        loop {
+            *now += Duration::from_nanos(20);
+            if pace.look(|| *now) {
+                return *now - start;
+            }
+        }
+    }
+
+    #[test]
+    fn a_ring_is_polled_less_while_frames_come_far_apart_and_more_once_they_do_not() {
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        let first = polls(&mut pace, &mut now);
+        assert!(
+            first >= LONGEST_SPIN && first < 2 * LONGEST_SPIN,
+            "{first:?}"
+        );
+        for _ in 0..8 {
+            now += Duration::from_millis(1);
+            pace.woke(now);
+            polls(&mut pace, &mut now);
+        }
+        now += Duration::from_millis(1);
+        pace.woke(now);
+        let seldom = polls(&mut pace, &mut now);
+        assert!(
+            seldom >= SHORTEST_SPIN && seldom < 2 * SHORTEST_SPIN,
+            "{seldom:?}"
+        );
+        now += Duration::from_micros(10);
+        pace.woke(now);
+        assert_eq!(polls(&mut pace, &mut now), first);
+    }
+
+    #[test]
+    fn work_starts_the_time_anew() {
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        let first = polls(&mut pace, &mut now);
+        pace.worked();
+        assert!(!pace.is_quiet);
+        assert_eq!(polls(&mut pace, &mut now), first);
     }
 }

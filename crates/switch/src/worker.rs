@@ -252,7 +252,7 @@ impl Worker {
             if std::mem::take(&mut ring.pace.is_armed) {
                 *armed -= 1;
                 ring.from_guest.disarm();
-                ring.pace.worked();
+                ring.pace.woke(Instant::now());
                 polled.push(token);
             }
         });
