@@ -147,9 +147,12 @@ impl<'p> Iterator for Iter<'p> {
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.left))
+        (self.left, Some(self.left))
     }
 }
+
+/// Of a queue whose frames are in no other one.
+impl ExactSizeIterator for Iter<'_> {}
 
 #[inline]
 fn link(nbl: Nbl<'_>, next: *mut NET_BUFFER_LIST) {

@@ -8,10 +8,10 @@ use std::ptr::{self, NonNull};
 use ndis::NET_BUFFER_SHARED_MEMORY;
 use shmem::Handle;
 
-use crate::handle::to_ndis;
+use crate::handle::{from_ndis, to_ndis};
 use crate::nbl::Burst;
 use crate::pool::Pool;
-use crate::segments::Segments;
+use crate::segments::{Segment, Segments};
 
 /// The receive buffers of one frame, in the order in which they are filled. Copies share their segments: to push to two of
 /// them leaves the older one too long, which its walk reports.
@@ -101,6 +101,22 @@ impl<'p> ReceiveChain<'p> {
             .map_or(ptr::null_mut(), |(first, _)| first.as_ptr());
         // SAFETY: linked here, of segments of the burst `'p`.
         unsafe { Segments::new(first, self.bytes) }
+    }
+
+    /// Its only segment; `None` if it has none or several, or one that names no block (M4).
+    #[inline]
+    pub(crate) fn only(&self) -> Option<Segment> {
+        let (first, last) = self.ends?;
+        if first != last {
+            return None;
+        }
+        // SAFETY: a segment of the burst `'p`, to which no reference exists.
+        let segment = unsafe { *first.as_ptr() };
+        Some(Segment {
+            handle: from_ndis(segment.SharedMemoryHandle)?,
+            offset: segment.SharedMemoryOffset,
+            len: segment.SharedMemoryLength,
+        })
     }
 
     /// Its first and last segment, and its two lengths in one word.

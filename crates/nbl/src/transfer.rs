@@ -7,6 +7,7 @@ use std::fmt;
 
 use shmem::{BlockError, BlockTable, Window};
 
+use crate::LOOKAHEAD;
 use crate::nbl::Nbl;
 use crate::receive::ReceiveChain;
 use crate::segments::{ChainError, Segments};
@@ -55,6 +56,18 @@ pub fn transfer(
     frame: Nbl<'_>,
     receive: ReceiveChain<'_>,
 ) -> Result<u32, TransferError> {
+    let front = receive.front();
+    let head = frame.head(front);
+    if frame.data_len() as usize <= LOOKAHEAD
+        && let Some(segment) = receive.only()
+    {
+        let into = blocks.window(segment.handle, segment.offset, segment.len);
+        let into = into.map_err(|error| TransferError {
+            side: Side::Destination,
+            error: error.into(),
+        })?;
+        return Ok((into.write(head) as u32).saturating_sub(front as u32));
+    }
     let mut from = Walk {
         chain: frame.segments_behind_lookahead(),
         blocks,
@@ -68,8 +81,6 @@ pub fn transfer(
     let Some(mut into) = to.next()? else {
         return Ok(0);
     };
-    let front = receive.front();
-    let head = frame.head(front);
     if into.len() < front + frame.data_len() as usize {
         let written = side_by_side(
             head,

@@ -194,46 +194,66 @@ impl Hand<'_> {
         frames: &mut NblQueue<'q>,
         done: &mut NblQueue<'q>,
     ) -> Result<(), End> {
-        let (mut delivered, mut bytes) = (0, 0);
-        let mut end = Ok(());
-        let mut over = None;
-        for (frame, at) in frames.iter().zip(0..granted) {
-            over = Some((frame, at));
+        let mut sum = Copied::default();
+        let mut last = None;
+        for frame in frames.iter().take(granted.into()) {
+            last = Some(frame);
             let Some(receive) = frame.receive() else {
+                sum.misfits += 1;
                 continue;
             };
-            if end.is_err() {
-                self.reservation.void(at);
-                continue;
-            }
             match nbl::transfer(self.blocks, frame, receive) {
                 Ok(n) => {
-                    delivered += 1;
-                    bytes += u64::from(n);
+                    sum.frames += 1;
+                    sum.bytes += u64::from(n);
                 }
                 Err(error) => {
-                    self.reservation.void(at);
-                    end = Err(End::of(&error));
+                    sum.error = Some(error);
+                    break;
                 }
             }
         }
-        if let Some((last, at)) = over {
-            done.append(&mut frames.split_behind(last, usize::from(at) + 1));
-        }
-        lane.delivered(delivered, bytes);
+        lane.delivered(sum.frames, sum.bytes);
         let misfits = u64::from(self.reservation.misfits());
         if misfits > 0 {
             lane.dropped(DropReason::BuffersTooSmall, misfits);
         }
-        if end.is_err() {
-            let lost = u64::from(granted) - misfits - delivered;
-            match end {
-                Err(End::Sender(_)) => self.sender.dropped(DropReason::SenderGone, lost),
-                _ => self.sender.dropped(DropReason::ReceiverGone, lost),
-            }
+        if sum.error.is_some() {
+            last = frames.iter().take(granted.into()).last();
         }
+        if let Some(last) = last {
+            done.append(&mut frames.split_behind(last, granted.into()));
+        }
+        match sum.error {
+            None => Ok(()),
+            Some(error) => Err(self.give_up(&sum, granted, &error)),
+        }
+    }
+
+    /// Empties the buffers of the frame that could not be copied and of those behind it.
+    #[cold]
+    fn give_up(&mut self, sum: &Copied, granted: u16, error: &TransferError) -> End {
+        let failed = (sum.frames + sum.misfits) as u16;
+        (failed..granted).for_each(|at| self.reservation.void(at));
+        let lost = u64::from(granted) - u64::from(self.reservation.misfits()) - sum.frames;
+        let end = End::of(error);
+        let reason = match end {
+            End::Sender(_) => DropReason::SenderGone,
+            End::Receiver(_) => DropReason::ReceiverGone,
+        };
+        self.sender.dropped(reason, lost);
         end
     }
+}
+
+/// What came of the copies of one reservation.
+#[derive(Default)]
+struct Copied {
+    frames: u64,
+    bytes: u64,
+    /// Frames that fit in none of the receiver's buffers, before the error.
+    misfits: u64,
+    error: Option<TransferError>,
 }
 
 /// Whose fault ended a delivery.
@@ -243,7 +263,6 @@ pub(crate) enum End {
 }
 
 impl End {
-    #[cold]
     fn of(error: &TransferError) -> Self {
         match error.side {
             Side::Source => Self::Sender(Fault::new(format_args!(

@@ -158,10 +158,15 @@ impl Entry {
         }
     }
 
+    #[inline]
+    pub(crate) fn has_several_rings(&self) -> bool {
+        self.receivers.len() > 1
+    }
+
     /// Which of the port's rings a frame goes to. A port of one ring costs its senders no hash.
     #[inline]
     pub(crate) fn pick(&self, frame: Nbl<'_>) -> u8 {
-        if self.receivers.len() < 2 {
+        if !self.has_several_rings() {
             return 0;
         }
         rss::of(frame).map_or(0, |hash| self.table.queue(hash))
@@ -173,7 +178,7 @@ impl Entry {
         frames: &mut NblQueue<'p>,
         limit: Limit,
     ) -> (u8, NblQueue<'p>) {
-        if self.receivers.len() < 2 && limit.is_none() {
+        if !self.has_several_rings() && limit.is_none() {
             return (0, std::mem::take(frames));
         }
         let mut run = NblQueue::new();

@@ -8,6 +8,7 @@ use vmq::{QueueId, Tick};
 
 use crate::deliver::Delivery;
 use crate::learning::Learner;
+use crate::mtu::Limit;
 use crate::offload::{Finisher, Offload};
 use crate::policy::{Verdict, judge};
 use crate::port::Entry;
@@ -169,37 +170,17 @@ impl<'a, 'p> Burst<'a, 'p> {
         };
         let limit = self.port.gate.mtu.limit();
         let mut judged = Judged::nothing();
-        let mut run: Option<Run<'p>> = None;
-        for frame in frames.iter() {
-            let lookahead = frame.lookahead();
-            self.bytes += u64::from(frame.data_len());
-            self.lookahead_bytes += lookahead.len() as u64;
-            let place = if limit.is_exceeded_by(frame) {
-                Place::Nowhere(DropReason::MtuExceeded)
+        while let Some(first) = frames.front() {
+            let (place, last, count) = if limit.is_exceeded_by(first) {
+                self.note_bytes(first);
+                (Place::Nowhere(DropReason::MtuExceeded), first, 1)
             } else {
-                self.place(frame, lookahead, &mut judged)
+                let place = self.place(first, &mut judged);
+                let (last, count) = self.run(place, limit, first, &frames, &judged);
+                (place, last, count)
             };
-            run = Some(match run {
-                Some(run) if run.place == place => Run {
-                    last: frame,
-                    count: run.count + 1,
-                    ..run
-                },
-                before => {
-                    if let Some(run) = before {
-                        let chain = frames.split_behind(run.last, run.count);
-                        self.sort(run.place, chain, &mut sorted)?;
-                    }
-                    Run {
-                        place,
-                        last: frame,
-                        count: 1,
-                    }
-                }
-            });
-        }
-        if let Some(run) = run {
-            self.sort(run.place, frames, &mut sorted)?;
+            let run = frames.split_behind(last, count);
+            self.sort(place, run, &mut sorted)?;
         }
         if !sorted.unicast.is_empty() {
             self.unicast(&mut sorted.unicast)?;
@@ -210,32 +191,67 @@ impl<'a, 'p> Burst<'a, 'p> {
         Ok(())
     }
 
-    /// Judges a frame, unless it has the addresses and the tag of the one before.
+    /// Judges a frame, unless it has the addresses and the tag of the one judged before.
     #[inline]
-    fn place(&mut self, frame: Nbl<'p>, lookahead: &[u8], judged: &mut Judged<'a>) -> Place {
-        let verdict = match judged.again(lookahead) {
-            Some(verdict) => verdict,
-            None => {
-                let verdict = judge(
-                    lookahead,
-                    self.port.queue,
-                    self.snapshot,
-                    self.learner,
-                    self.tick,
-                );
-                judged.note(lookahead, verdict, self.snapshot);
-                verdict
-            }
-        };
+    fn place(&mut self, frame: Nbl<'p>, judged: &mut Judged<'a>) -> Place {
+        let lookahead = frame.lookahead();
+        let verdict = judged.again(lookahead).unwrap_or_else(|| {
+            let verdict = judge(
+                lookahead,
+                self.port.queue,
+                self.snapshot,
+                self.learner,
+                self.tick,
+            );
+            judged.note(lookahead, verdict, self.snapshot);
+            verdict
+        });
         match verdict {
             Verdict::Queue(queue) => {
-                frame.set_queue_id(queue.0);
                 let ring = judged.receiver.map_or(0, |port| port.pick(frame));
                 Place::Ring { queue, ring }
             }
             Verdict::Flood => Place::Flood,
             Verdict::Drop(reason) => Place::Nowhere(reason),
         }
+    }
+
+    /// How far the first frames go to one place: the last of them, and how many they are. The first does.
+    #[inline]
+    fn run(
+        &mut self,
+        place: Place,
+        limit: Limit,
+        first: Nbl<'p>,
+        frames: &NblQueue<'p>,
+        judged: &Judged<'a>,
+    ) -> (Nbl<'p>, usize) {
+        let (queue, ring) = match place {
+            Place::Ring { queue, ring } => (queue.0, Some(ring)),
+            Place::Flood | Place::Nowhere(_) => (0, None),
+        };
+        let several = judged.receiver.filter(|port| port.has_several_rings());
+        let (mut last, mut count) = (first, 0);
+        for frame in frames.iter() {
+            if count > 0
+                && (limit.is_exceeded_by(frame)
+                    || !judged.is_again(frame.lookahead())
+                    || several.is_some_and(|port| Some(port.pick(frame)) != ring))
+            {
+                break;
+            }
+            frame.set_queue_id(queue);
+            self.note_bytes(frame);
+            last = frame;
+            count += 1;
+        }
+        (last, count)
+    }
+
+    #[inline]
+    fn note_bytes(&mut self, frame: Nbl<'p>) {
+        self.bytes += u64::from(frame.data_len());
+        self.lookahead_bytes += frame.lookahead().len() as u64;
     }
 
     /// Puts a run where it waits for delivery, after what must be delivered before it.
@@ -354,13 +370,6 @@ enum Place {
     Nowhere(DropReason),
 }
 
-/// Frames in a row to the same place.
-struct Run<'p> {
-    place: Place,
-    last: Nbl<'p>,
-    count: usize,
-}
-
 /// The last verdict, and the bytes that it hangs on: both addresses and what can be a tag.
 struct Judged<'a> {
     header: [u8; DECISIVE],
@@ -382,8 +391,17 @@ impl<'a> Judged<'a> {
 
     #[inline]
     fn again(&self, lookahead: &[u8]) -> Option<Verdict> {
-        let header = lookahead.first_chunk::<DECISIVE>()?;
-        self.verdict.filter(|_| *header == self.header)
+        if self.is_again(lookahead) {
+            self.verdict
+        } else {
+            None
+        }
+    }
+
+    /// Whether the verdict is that of this frame too.
+    #[inline]
+    fn is_again(&self, lookahead: &[u8]) -> bool {
+        self.verdict.is_some() && lookahead.first_chunk() == Some(&self.header)
     }
 
     #[inline]

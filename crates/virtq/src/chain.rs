@@ -40,7 +40,7 @@ pub struct Chains {
 
 /// One chain.
 #[derive(Clone, Copy)]
-struct Entry {
+pub(crate) struct Entry {
     /// The only buffer, if there is one; else the place of the first one is in `len`.
     buf: Buf,
     head: u16,
@@ -137,6 +137,20 @@ impl Chains {
         }
     }
 
+    /// Head and buffer of each chain that has one buffer only, to read; `None` for any other chain.
+    #[inline]
+    pub fn only_readable(&self) -> impl ExactSizeIterator<Item = (u16, Option<Buf>)> {
+        let entries = self.entries[..self.count].iter();
+        entries.map(|entry| (entry.head, entry.only(1)))
+    }
+
+    /// Head and buffer of each chain that has one buffer only, to write; `None` for any other chain.
+    #[inline]
+    pub fn only_writable(&self) -> impl ExactSizeIterator<Item = (u16, Option<Buf>)> {
+        let entries = self.entries[..self.count].iter();
+        entries.map(|entry| (entry.head, entry.only(0)))
+    }
+
     /// The drivers' names of the chains from the `from`th on.
     #[inline]
     pub fn heads(&self, from: usize) -> impl ExactSizeIterator<Item = u16> {
@@ -192,14 +206,22 @@ impl Chains {
     #[inline]
     pub(crate) fn push_single(&mut self, head: u16, buf: Buf, is_writable: bool) {
         if let Some(entry) = self.entries.get_mut(self.count) {
-            *entry = Entry {
-                buf,
-                head,
-                readable: u16::from(!is_writable),
-                count: 1,
-            };
+            *entry = Entry::single(head, buf, is_writable);
             self.count += 1;
         }
+    }
+
+    /// Where the next chains go, at most `max`, if they are of one buffer each; [`Chains::filled_in`] says how many came.
+    #[inline]
+    pub(crate) fn vacant(&mut self, max: usize) -> &mut [Entry] {
+        let vacant = &mut self.entries[self.count..];
+        let max = max.min(vacant.len());
+        &mut vacant[..max]
+    }
+
+    #[inline]
+    pub(crate) fn filled_in(&mut self, count: usize) {
+        self.count += count;
     }
 
     /// Begins a chain. The caller asked [`Chains::has_room`].
@@ -290,6 +312,22 @@ impl fmt::Debug for Chains {
 }
 
 impl Entry {
+    /// A chain of one buffer that is not empty.
+    #[inline]
+    pub(crate) fn single(head: u16, buf: Buf, is_writable: bool) -> Self {
+        Self {
+            buf,
+            head,
+            readable: u16::from(!is_writable),
+            count: 1,
+        }
+    }
+
+    #[inline]
+    fn only(&self, readable: u16) -> Option<Buf> {
+        ((self.count == 1) & (self.readable == readable)).then_some(self.buf)
+    }
+
     /// Where the buffers end of a chain of several.
     fn end(&self) -> usize {
         self.buf.len as usize + usize::from(self.count)
@@ -338,13 +376,6 @@ impl<'a> Chain<'a> {
     pub fn all_readable(self) -> Option<&'a [Buf]> {
         (self.readable == self.bufs.len()).then_some(self.bufs)
     }
-
-    /// All buffers, if all of them are ours to write.
-    #[must_use]
-    #[inline]
-    pub fn all_writable(self) -> Option<&'a [Buf]> {
-        (self.readable == 0).then_some(self.bufs)
-    }
 }
 
 #[cfg(test)]
@@ -388,6 +419,15 @@ mod tests {
         chains.abandon();
         chains.push_single(7, buf(3), true);
         assert_eq!(chains.chain(2).writable(), [buf(3)]);
+        let [readable, writable] = [0, 1].map(|which| {
+            let only: Vec<_> = match which {
+                0 => chains.only_readable().collect(),
+                _ => chains.only_writable().collect(),
+            };
+            only
+        });
+        assert_eq!(readable, [(0, Some(buf(1))), (1, None), (7, None)]);
+        assert_eq!(writable, [(0, None), (1, None), (7, Some(buf(3)))]);
         assert_eq!(chains.heads(1).collect::<Vec<_>>(), [1, 7]);
         chains.truncate(2);
         assert_eq!((chains.len(), chains.filled), (2, 2));

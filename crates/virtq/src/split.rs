@@ -23,7 +23,9 @@ use std::sync::atomic::{Ordering, fence};
 
 use shmem::{Array, GuestMemory};
 
+use self::descriptor::Descriptor;
 use self::table::Table;
+use crate::chain::Entry;
 use crate::place::Place;
 use crate::{Area, Chains, Layout, Lease, Leases, MAX_SIZE, RingError, Used};
 
@@ -156,22 +158,58 @@ impl Ring {
         }
         let available = self.avail_idx.wrapping_sub(self.next_avail);
         let max = max.min(usize::from(available));
-        let mask = usize::from(self.size) - 1;
-        let first = usize::from(self.next_avail);
-        let mut at = first;
+        let mut taken = 0;
         let mut judged = Ok(());
-        while at < first + max && chains.has_room() {
-            let head = u16::from_le(self.avail.read(RING + (at & mask)));
-            judged = self.table.read(head, memory, chains);
+        while taken < max {
+            let (singles, other) = self.take_singles(taken, max - taken, chains);
+            taken += singles;
+            let Some((head, first)) = other.filter(|_| chains.has_room()) else {
+                break;
+            };
+            judged = self.table.read(head, first, memory, chains);
             if judged.is_err() {
                 break;
             }
-            at += 1;
+            taken += 1;
         }
-        let taken = at - first;
         self.next_avail = self.next_avail.wrapping_add(taken as u16);
         self.in_flight += taken as u16;
         judged.map(|()| taken)
+    }
+
+    /// The usual case, in a tight loop: chains of one buffer, from the `ahead`th that is next on. Says how many they are, and
+    /// head and first descriptor of the chain of another kind that ended them, if one did.
+    fn take_singles(
+        &self,
+        ahead: usize,
+        max: usize,
+        chains: &mut Chains,
+    ) -> (usize, Option<(u16, Option<Descriptor>)>) {
+        let next = usize::from(self.next_avail) + ahead;
+        let mut taken = 0;
+        let mut other = None;
+        for entry in chains.vacant(max) {
+            let head = self.head(next + taken);
+            match self.table.first(head) {
+                Some(first) if first.is_single() => {
+                    *entry = Entry::single(head, first.buf, first.is_writable());
+                }
+                first => {
+                    other = Some((head, first));
+                    break;
+                }
+            }
+            taken += 1;
+        }
+        chains.filled_in(taken);
+        (taken, other)
+    }
+
+    /// What stands in the avail ring at `index`, which runs free.
+    #[inline]
+    fn head(&self, index: usize) -> u16 {
+        let mask = usize::from(self.size) - 1;
+        u16::from_le(self.avail.read(RING + (index & mask)))
     }
 
     #[inline]
@@ -199,26 +237,26 @@ impl Ring {
 
     #[inline]
     pub(crate) fn complete(&mut self, lease: Lease, entries: impl ExactSizeIterator<Item = Used>) {
-        debug_assert_eq!(
-            entries.len(),
-            usize::from(lease.count()),
-            "a lease is completed whole"
-        );
-        if entries.len() != usize::from(lease.count()) {
+        let is_waiting = self.leases.is_waiting(lease);
+        debug_assert!(is_waiting, "{lease:?} is not waiting to be completed");
+        if !is_waiting {
             return;
         }
-        let published = self.leases.complete(lease);
-        debug_assert!(
-            published.is_some(),
-            "{lease:?} is not waiting to be completed"
-        );
-        let Some(published) = published else { return };
         let mask = usize::from(self.size) - 1;
-        for (place, used) in (usize::from(lease.start())..).zip(entries) {
-            let word = 2 * (place & mask);
+        let start = usize::from(lease.start());
+        let mut written = 0;
+        for used in entries.take(usize::from(lease.count())) {
             let element = [u32::from(used.head), used.written].map(u32::to_le);
+            let word = 2 * ((start + written) & mask);
             self.elements.write_pair(word, element);
+            written += 1;
         }
+        let is_whole = written == usize::from(lease.count());
+        debug_assert!(is_whole, "a lease is completed whole");
+        if !is_whole {
+            return;
+        }
+        let published = self.leases.complete(lease).unwrap_or(0);
         if published > 0 {
             self.in_flight -= published;
             self.unannounced = self.unannounced.saturating_add(u32::from(published));

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use nbl::{BuildError, Nbl, NblQueue};
-use shmem::{GuestMemory, Window};
+use shmem::GuestMemory;
 use switch::offload::{Offload, Offloads};
 use switch::{DropReason, Fault, FromGuest, MAX_FRAME, Pull};
 use virtq::{Chain, Chains, Ring, Used};
@@ -69,7 +69,10 @@ impl FromGuestRing {
         self.settle();
         let undelivered = |head| Used { head, written: 0 };
         self.used.extend(self.chains.heads(0).map(undelivered));
-        self.flush();
+        if !self.used.is_empty() {
+            self.hand_back_dropped();
+            self.call_if_wanted();
+        }
         (self.ring.base(), self.kick)
     }
 
@@ -102,14 +105,79 @@ impl FromGuestRing {
                 .take(&self.memory, pull.frames, &mut self.chains)
                 .map_err(ring_fault)?;
         }
-        let windows = find(&self.memory, &self.chains);
+        if self.chains.is_empty() {
+            return Ok(NblQueue::new());
+        }
+        self.quiet_unused = None;
         let mut frames = NblQueue::new();
         let mut bytes = 0;
-        for ((index, chain), window) in self.chains.iter().enumerate().zip(&windows) {
+        if held == 0 {
+            prefetch(&self.memory, &self.chains);
+            (self.described, bytes) = self.describe_singly(&pull, &mut frames);
+        }
+        if self.described < self.chains.len() {
+            self.describe_others(&pull, held, bytes, &mut frames)?;
+        }
+        if held == 0 && self.described < self.chains.len() {
+            self.ring.untake(self.chains.heads(self.described));
+            self.chains.truncate(self.described);
+        }
+        if frames.is_empty() && !self.used.is_empty() {
+            self.hand_back_dropped();
+            self.call_if_wanted();
+        }
+        Ok(frames)
+    }
+
+    /// The usual case, in a tight loop: chains of one buffer in one region. Says how many were described or dropped, and the
+    /// bytes of the frames.
+    #[inline]
+    fn describe_singly<'p>(
+        &mut self,
+        pull: &Pull<'_, 'p>,
+        frames: &mut NblQueue<'p>,
+    ) -> (usize, u32) {
+        let (mut count, mut bytes) = (0, 0);
+        for (head, only) in self.chains.only_readable() {
+            let Some(buffer) = only.filter(|_| bytes < pull.bytes) else {
+                break;
+            };
+            let Ok(window) = self.memory.window(buffer.gpa, buffer.len) else {
+                break;
+            };
+            let built =
+                pull.pool
+                    .build_one(&self.memory, buffer.gpa, window, header::LEN, MAX_FRAME);
+            let Ok(frame) = built else { break };
+            count += 1;
+            if !header::is_plain(&frame.front())
+                && let Err(reason) = note_offload(frame, pull, self.offloads)
+            {
+                pull.lane.dropped(reason, 1);
+                self.used.push(Used { head, written: 0 });
+                continue;
+            }
+            frame.set_token(token(count - 1, head));
+            bytes += frame.data_len();
+            frames.push(frame);
+        }
+        (count, bytes)
+    }
+
+    /// Describes what is left of the chains, of whatever kind, as far as `pull` has room.
+    #[inline(never)]
+    fn describe_others<'p>(
+        &mut self,
+        pull: &Pull<'_, 'p>,
+        held: usize,
+        mut bytes: u32,
+        frames: &mut NblQueue<'p>,
+    ) -> Result<(), Fault> {
+        for (index, chain) in (self.described..).zip(self.chains.from(self.described)) {
             if bytes >= pull.bytes {
                 break;
             }
-            match describe(&self.memory, chain, *window, &pull, self.offloads) {
+            match describe(&self.memory, chain, pull, self.offloads) {
                 Ok(frame) => {
                     if held > 0 && self.delivered[index] > 0 {
                         Offload::set_delivered(frame, self.delivered[index]);
@@ -135,26 +203,19 @@ impl FromGuestRing {
             }
             self.described = index + 1;
         }
-        if !self.chains.is_empty() {
-            self.quiet_unused = None;
-        }
-        if held == 0 && self.described < self.chains.len() {
-            self.ring.untake(self.chains.heads(self.described));
-            self.chains.truncate(self.described);
-        }
-        if frames.is_empty() {
-            self.flush();
-        }
-        Ok(frames)
+        Ok(())
     }
 
-    /// Gives back what is used; true when the guest was notified of it.
-    fn flush(&mut self) -> bool {
-        if self.used.is_empty() {
-            return false;
-        }
+    /// Gives back the chains of frames that were dropped here.
+    #[cold]
+    fn hand_back_dropped(&mut self) {
         let lease = self.ring.lease(self.used.iter().map(|used| used.head));
         self.ring.complete(lease, self.used.drain(..));
+    }
+
+    /// True when the guest was notified.
+    #[inline]
+    fn call_if_wanted(&mut self) -> bool {
         let needs_call = self.ring.needs_call();
         if needs_call {
             self.call.ring();
@@ -192,11 +253,14 @@ impl FromGuest for FromGuestRing {
     }
 
     fn complete(&mut self, done: &NblQueue<'_>) -> Result<bool, Fault> {
-        self.used.extend(done.iter().map(|frame| Used {
-            head: frame.token() as u16,
-            written: 0,
-        }));
-        Ok(self.flush())
+        if !self.used.is_empty() {
+            self.hand_back_dropped();
+        }
+        let head = |frame: Nbl<'_>| frame.token() as u16;
+        let lease = self.ring.lease(done.iter().map(head));
+        let used = |head| Used { head, written: 0 };
+        self.ring.complete(lease, done.iter().map(head).map(used));
+        Ok(self.call_if_wanted())
     }
 
     fn hold(&mut self, waiting: &NblQueue<'_>) {
@@ -233,70 +297,71 @@ impl FromGuest for FromGuestRing {
     }
 }
 
-/// Finds the buffers of all chains that have only one, and starts to bring the first lines of all frames into the cache: the
-/// waits for them run side by side, where one frame after the other they would add up.
+/// Starts to bring the first lines of all frames into the cache: the waits for them run side by side, where one frame after
+/// the other they would add up.
 #[inline]
-fn find<'m>(memory: &'m GuestMemory, chains: &Chains) -> [Option<Window<'m>>; nbl::BURST] {
-    let mut windows = [None; nbl::BURST];
-    for (chain, found) in chains.iter().zip(&mut windows) {
-        if let [first, more @ ..] = chain.readable()
+fn prefetch(memory: &GuestMemory, chains: &Chains) {
+    for (index, (_, only)) in chains.only_readable().enumerate() {
+        let first = only.or_else(|| chains.chain(index).readable().first().copied());
+        if let Some(first) = first
             && let Ok(window) = memory.window(first.gpa, first.len)
         {
             window.prefetch();
-            if more.is_empty() {
-                *found = Some(window);
-            }
         }
     }
-    windows
 }
 
-/// Describes a chain as a frame; `window` is its buffer, if it has only one.
-#[inline]
+/// Describes a chain as a frame.
 fn describe<'p>(
     memory: &GuestMemory,
     chain: Chain<'_>,
-    window: Option<Window<'_>>,
     pull: &Pull<'_, 'p>,
     offloads: Offloads,
 ) -> Result<Nbl<'p>, Refusal> {
     let head = chain.head();
     let Some(buffers) = chain.all_readable() else {
-        return Err(Refusal::Fault(Fault::new(format_args!(
-            "its transmit queue has a chain with device-writable buffers (head {head})"
-        ))));
+        return Err(has_writable(head));
     };
-    let built = match (buffers, window) {
-        ([only], Some(window)) => {
-            pull.pool
-                .build_one(memory, only.gpa, window, header::LEN, MAX_FRAME)
-        }
-        _ => {
-            let buffers = buffers.iter().map(|buffer| (buffer.gpa, buffer.len));
-            pull.pool.build(memory, buffers, header::LEN, MAX_FRAME)
-        }
-    };
+    let buffers = buffers.iter().map(|buffer| (buffer.gpa, buffer.len));
+    let built = pull.pool.build(memory, buffers, header::LEN, MAX_FRAME);
     match built {
         Ok(frame) if header::is_plain(&frame.front()) => Ok(frame),
-        Ok(frame) => note_offload(frame, pull, offloads).map_err(Refusal::Drop),
-        Err(BuildError::RuntFrame { .. }) => Err(Refusal::Drop(DropReason::Runt)),
-        Err(BuildError::PoolExhausted) => Err(Refusal::NoRoom),
-        Err(error) => Err(Refusal::Fault(Fault::new(format_args!(
+        Ok(frame) => note_offload(frame, pull, offloads)
+            .map(|()| frame)
+            .map_err(Refusal::Drop),
+        Err(error) => Err(no_frame(&error, head)),
+    }
+}
+
+#[cold]
+fn has_writable(head: u16) -> Refusal {
+    Refusal::Fault(Fault::new(format_args!(
+        "its transmit queue has a chain with device-writable buffers (head {head})"
+    )))
+}
+
+#[cold]
+fn no_frame(error: &BuildError, head: u16) -> Refusal {
+    match error {
+        BuildError::RuntFrame { .. } => Refusal::Drop(DropReason::Runt),
+        BuildError::PoolExhausted => Refusal::NoRoom,
+        error => Refusal::Fault(Fault::new(format_args!(
             "its transmit queue has a bad chain (head {head}): {error}"
-        )))),
+        ))),
     }
 }
 
 /// Notes what the header of a frame leaves undone.
+#[inline(never)]
 fn note_offload<'p>(
     frame: Nbl<'p>,
     pull: &Pull<'_, 'p>,
     negotiated: Offloads,
-) -> Result<Nbl<'p>, DropReason> {
+) -> Result<(), DropReason> {
     let header = frame.front();
     header::from_guest(&header, negotiated, frame.lookahead(), frame.data_len())?.note(frame);
     pull.offloads.set(true);
-    Ok(frame)
+    Ok(())
 }
 
 /// A frame's token: which chain of the burst it lies in, and the driver's name of that.

@@ -21,6 +21,12 @@ pub(super) fn to_guest(frame: Nbl<'_>, buffers: u16) -> [u8; LEN] {
     }
 }
 
+/// Whether nothing is left to do in the frame, so that its header is [`plain`].
+#[inline]
+pub(super) fn is_finished(frame: Nbl<'_>) -> bool {
+    frame.checksum().Value == 0
+}
+
 /// True when `header` asks for nothing: no checksum to fill in, no segmentation. Flags that are not known are to be
 /// ignored (virtio 1.2 5.1.6.2.2).
 #[inline]
@@ -80,7 +86,7 @@ pub(super) fn from_guest(
 
 /// A header for a frame without offloads.
 #[inline]
-fn plain(buffers: u16) -> [u8; LEN] {
+pub(super) fn plain(buffers: u16) -> [u8; LEN] {
     let mut header = [0; LEN];
     header[NUM_BUFFERS..].copy_from_slice(&buffers.to_le_bytes());
     header

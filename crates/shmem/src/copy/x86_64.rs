@@ -12,15 +12,16 @@ use std::arch::is_x86_feature_detected;
 pub(crate) unsafe fn bytes(src: *const u8, dst: *mut u8, len: usize) {
     // SAFETY: each gets a length of its range, and the caller answers for that many bytes on both sides.
     unsafe {
+        // The lengths of most frames first.
         match len {
-            0 => {}
-            1..=3 => up_to_3(src, dst, len),
-            4..=7 => up_to_7(src, dst, len),
-            8..=16 => up_to_16(src, dst, len),
-            17..=32 => up_to_32(src, dst, len),
-            33..=64 => up_to_64(src, dst, len),
+            129.. => more(src, dst, len),
             65..=128 => up_to_128(src, dst, len),
-            _ => more(src, dst, len),
+            33..=64 => up_to_64(src, dst, len),
+            17..=32 => up_to_32(src, dst, len),
+            8..=16 => up_to_16(src, dst, len),
+            4..=7 => up_to_7(src, dst, len),
+            1..=3 => up_to_3(src, dst, len),
+            0 => {}
         }
     }
 }

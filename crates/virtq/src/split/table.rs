@@ -32,43 +32,31 @@ impl Table {
         }
     }
 
-    /// Reads the chain that starts at `head` into `chains`, which has room for it. After an error, nothing of it is there.
+    /// The descriptor that a chain begins with; `None` if `head` is outside the table.
     #[inline]
+    pub(super) fn first(&self, head: u16) -> Option<Descriptor> {
+        (head < self.size).then(|| self.descriptor(head))
+    }
+
+    /// Reads the chain that starts at `head`, whose first descriptor was read already, into `chains`, which has room for it.
+    /// After an error, nothing of it is there.
     pub(super) fn read(
         &self,
         head: u16,
+        first: Option<Descriptor>,
         memory: &GuestMemory,
         chains: &mut Chains,
     ) -> Result<(), RingError> {
         let size = self.size;
-        if head >= size {
-            return Err(RingError::HeadOutOfRange { head, size });
-        }
-        let first = self.descriptor(head);
-        if first.is_single() {
-            chains.push_single(head, first.buf, first.is_writable());
-            return Ok(());
-        }
-        self.walk(head, first, memory, chains)
-    }
-
-    /// Reads the rest of the chain that starts with `first`.
-    #[inline(never)]
-    fn walk(
-        &self,
-        head: u16,
-        first: Descriptor,
-        memory: &GuestMemory,
-        chains: &mut Chains,
-    ) -> Result<(), RingError> {
-        let walked = self.walk_on(head, first, memory, chains);
+        let first = first.ok_or(RingError::HeadOutOfRange { head, size })?;
+        let walked = self.walk(head, first, memory, chains);
         if walked.is_err() {
             chains.abandon();
         }
         walked
     }
 
-    fn walk_on(
+    fn walk(
         &self,
         head: u16,
         first: Descriptor,
