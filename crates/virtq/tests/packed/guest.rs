@@ -109,7 +109,7 @@ impl Guest {
     /// Index and wrap counter of the `number`th slot since the beginning.
     pub(crate) fn place(&self, number: u32) -> (u16, bool) {
         let size = u32::from(self.size);
-        ((number % size) as u16, number / size % 2 == 0)
+        ((number % size) as u16, (number / size).is_multiple_of(2))
     }
 
     /// The same as the lower half of an event.
