@@ -148,6 +148,10 @@ impl Worker {
                 }
             }
         }
+        if sum.held > 0 {
+            // Who came first while buffers were short comes last in the next round.
+            self.polled.rotate_left(1);
+        }
         bump(&self.counters.turns);
         if sum.done > 0 {
             self.meter.worked();

@@ -1,6 +1,7 @@
 //! The vhost-user port over real sockets, with guest doubles behind it.
 
 mod bench;
+mod fairness;
 mod hostile;
 mod lifecycle;
 mod model;
