@@ -72,6 +72,9 @@ pub(crate) struct AttachArgs {
     /// MAC address of the virtual machine [default: the port's own, else one made from its name]
     #[arg(long, value_name = "MAC", value_parser = mac::station)]
     pub(crate) mac: Option<Mac>,
+    /// Queue pairs, one for each CPU of the virtual machine at most
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=switch::MAX_PAIRS as i64))]
+    pub(crate) queues: u8,
 }
 
 #[derive(Debug, Args)]

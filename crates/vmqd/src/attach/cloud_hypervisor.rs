@@ -15,16 +15,20 @@ pub(super) fn render(attachment: &Attachment) -> String {
         Mode::Server => "",
         Mode::Client => ",vhost_mode=server",
     };
-    let net = format!("vhost_user=true,socket={socket},mac={mac}{listen}");
+    // It counts queues, not pairs, and wants a CPU for each pair.
+    let queues = attachment.of_pairs(|pairs| format!(",num_queues={}", 2 * pairs));
+    let mtu = attachment.of_mtu(|mtu| format!(",mtu={mtu}"));
+    let net = format!("vhost_user=true,socket={socket},mac={mac}{queues}{mtu}{listen}");
     format!(
         "# {roles}. vmlinux and disk.raw stand for your kernel and disk.\n\
          cloud-hypervisor \\\n  \
-           --cpus boot=1 \\\n  \
+           --cpus boot={cpus} \\\n  \
            --memory size={mib}M,shared=on \\\n  \
            --net {net} \\\n  \
            --kernel vmlinux --cmdline 'console=hvc0 root=/dev/vda1' \\\n  \
            --disk path=disk.raw\n",
         roles = attachment.roles("Cloud Hypervisor"),
+        cpus = attachment.queues,
         mib = memory.mib,
         net = shell_word(&net),
     )
@@ -32,7 +36,7 @@ pub(super) fn render(attachment: &Attachment) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::example;
+    use super::super::tests::{example, large};
     use super::*;
 
     #[test]
@@ -48,6 +52,16 @@ cloud-hypervisor \\
   --kernel vmlinux --cmdline 'console=hvc0 root=/dev/vda1' \\
   --disk path=disk.raw
 "
+        );
+    }
+
+    #[test]
+    fn cloud_hypervisor_is_told_of_queue_pairs_and_the_mtu() {
+        let text = render(&large());
+        assert!(
+            text.contains("mac=52:54:00:12:34:56,num_queues=4,mtu=9000 \\\n")
+                && text.contains("--cpus boot=2 \\\n"),
+            "{text}"
         );
     }
 

@@ -20,6 +20,8 @@ pub(super) fn render(attachment: &Attachment) -> String {
         ),
         Mode::Client => format!("  <source type='unix' path='{path}' mode='server'/>\n"),
     };
+    let queues = attachment.of_pairs(|pairs| format!("  <driver queues='{pairs}'/>\n"));
+    let mtu = attachment.of_mtu(|mtu| format!("  <mtu size='{mtu}'/>\n"));
     format!(
         "<!-- {roles}. QEMU must run as the user who runs the switch (qemu:///session does). -->\n\
          \n\
@@ -35,7 +37,7 @@ pub(super) fn render(attachment: &Attachment) -> String {
            <mac address='{mac}'/>\n\
          {source}  \
            <model type='virtio'/>\n\
-         </interface>\n",
+         {queues}{mtu}</interface>\n",
         // Two hyphens would end an XML comment.
         roles = attachment.roles("QEMU").replace("--", "- -"),
         mib = memory.mib,
@@ -57,7 +59,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::example;
+    use super::super::tests::{example, large};
     use super::*;
 
     #[test]
@@ -93,6 +95,13 @@ mod tests {
             text.contains("  <source type='unix' path='/run/vmq/p0.sock' mode='server'/>\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn libvirt_is_told_of_queue_pairs_and_the_mtu() {
+        let text = render(&large());
+        let end = "  <model type='virtio'/>\n  <driver queues='2'/>\n  <mtu size='9000'/>\n</interface>\n";
+        assert!(text.ends_with(end), "{text}");
     }
 
     #[test]

@@ -56,6 +56,10 @@ struct Attachment {
     mode: Mode,
     mac: Mac,
     memory: Memory,
+    /// Queue pairs.
+    queues: u8,
+    /// What the port is configured to carry, to be told to the guest.
+    mtu: Option<u16>,
 }
 
 /// A virtual machine's memory, in MiB.
@@ -88,7 +92,7 @@ fn attachment(args: &AttachArgs) -> Result<Attachment, Failure> {
         problem,
         remedy,
     })?;
-    let (socket, mode, own_mac) = match control::status_of(&dir) {
+    let (socket, mode, own_mac, mtu) = match control::status_of(&dir) {
         Ok(status) => {
             let Some(port) = status.port(&args.port) else {
                 let known: Vec<_> = status.ports.iter().map(|port| port.name.as_str()).collect();
@@ -100,11 +104,16 @@ fn attachment(args: &AttachArgs) -> Result<Attachment, Failure> {
                 }
                 .into());
             };
-            (port.socket.clone(), port.mode, port.configured_mac())
+            (
+                port.socket.clone(),
+                port.mode,
+                port.configured_mac(),
+                port.mtu,
+            )
         }
         Err(ClientError::NotRunning(_)) => {
             say_not_running(&dir, &args.port);
-            (socket_in(&dir, &args.port), Mode::Server, None)
+            (socket_in(&dir, &args.port), Mode::Server, None, None)
         }
         Err(error) => return Err(error.into()),
     };
@@ -120,6 +129,8 @@ fn attachment(args: &AttachArgs) -> Result<Attachment, Failure> {
             .or(own_mac)
             .unwrap_or_else(|| mac::suggested(&args.port)),
         memory: args.memory,
+        queues: args.queues,
+        mtu,
     })
 }
 
@@ -162,6 +173,19 @@ fn render(vmm: Vmm, attachment: &Attachment) -> Result<String, AttachError> {
 }
 
 impl Attachment {
+    /// What is said of several queue pairs; nothing of one, which is what every VMM takes unasked.
+    fn of_pairs(&self, say: impl FnOnce(u8) -> String) -> String {
+        match self.queues {
+            1 => String::new(),
+            pairs => say(pairs),
+        }
+    }
+
+    /// What is said of the port's MTU, if it has one.
+    fn of_mtu(&self, say: impl FnOnce(u16) -> String) -> String {
+        self.mtu.map_or_else(String::new, say)
+    }
+
     /// Who does what at the socket, as a comment.
     fn roles(&self, vmm: &str) -> String {
         let Self {
@@ -234,6 +258,17 @@ mod tests {
             mode,
             mac: mac::station("52:54:00:12:34:56").unwrap(),
             memory: "512M".parse().unwrap(),
+            queues: 1,
+            mtu: None,
+        }
+    }
+
+    /// A port of two queue pairs and jumbo frames.
+    pub(super) fn large() -> Attachment {
+        Attachment {
+            queues: 2,
+            mtu: Some(9000),
+            ..example(Mode::Server)
         }
     }
 

@@ -26,17 +26,21 @@ pub(super) fn render(attachment: &Attachment) -> String {
         ),
         Mode::Client => (",server=on,wait=off", ""),
     };
+    let queues = attachment.of_pairs(|pairs| format!(",queues={pairs}"));
+    let mq = attachment.of_pairs(|pairs| format!(",mq=on,vectors={}", 2 * pairs + 2));
+    let smp = attachment.of_pairs(|pairs| format!(" -smp {pairs}"));
+    let mtu = attachment.of_mtu(|mtu| format!(",host_mtu={mtu}"));
     let chardev = format!("socket,id=vmq0,path={path}{listen}");
     format!(
         "# {roles}. disk.qcow2 stands for your disk.\n\
          {hint}\
          qemu-system-{arch} \\\n  \
-           -machine {machine} -accel kvm -accel tcg -m {mib}M \\\n  \
+           -machine {machine} -accel kvm -accel tcg -m {mib}M{smp} \\\n  \
            -object memory-backend-memfd,id=mem0,size={mib}M,share=on \\\n  \
            -numa node,memdev=mem0 \\\n  \
            -chardev {chardev} \\\n  \
-           -netdev vhost-user,id=net0,chardev=vmq0 \\\n  \
-           -device virtio-net-pci,netdev=net0,mac={mac} \\\n  \
+           -netdev vhost-user,id=net0,chardev=vmq0{queues} \\\n  \
+           -device virtio-net-pci,netdev=net0,mac={mac}{mq}{mtu} \\\n  \
            -drive file=disk.qcow2,if=virtio\n",
         roles = attachment.roles("QEMU"),
         chardev = shell_word(&chardev),
@@ -45,7 +49,7 @@ pub(super) fn render(attachment: &Attachment) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::example;
+    use super::super::tests::{example, large};
     use super::*;
 
     #[test]
@@ -76,6 +80,18 @@ qemu-system-x86_64 \\
             text.contains("-chardev socket,id=vmq0,path=/run/vmq/p0.sock,server=on,wait=off \\\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn qemu_is_told_of_queue_pairs_and_the_mtu() {
+        let text = render(&large());
+        for line in [
+            "-m 512M -smp 2 \\",
+            "-netdev vhost-user,id=net0,chardev=vmq0,queues=2 \\",
+            "-device virtio-net-pci,netdev=net0,mac=52:54:00:12:34:56,mq=on,vectors=6,host_mtu=9000 \\",
+        ] {
+            assert!(text.contains(&format!("{line}\n")), "{line}: {text}");
+        }
     }
 
     #[test]

@@ -10,13 +10,16 @@ pub(super) fn render(attachment: &Attachment) -> String {
         mode,
         mac,
         memory,
+        ..
     } = attachment;
     let listen = match mode {
         Mode::Server => "",
         Mode::Client => ",server=1",
     };
     let mib = memory.mib;
-    let vdev = format!("net_virtio_user0,path={socket},mac={mac}{listen}");
+    let queues = attachment.of_pairs(|pairs| format!(",queues={pairs}"));
+    let used = attachment.of_pairs(|pairs| format!(" --rxq={pairs} --txq={pairs}"));
+    let vdev = format!("net_virtio_user0,path={socket},mac={mac}{queues}{listen}");
     let vdev = shell_word(&vdev);
     // --no-huge implies legacy memory, which --in-memory excludes: the two ways differ by more than the pages.
     format!(
@@ -25,20 +28,20 @@ pub(super) fn render(attachment: &Attachment) -> String {
          dpdk-testpmd -l 0,1 --no-pci --no-telemetry --file-prefix=vmq-{port} \\\n  \
            --no-huge -m {mib} \\\n  \
            --vdev {vdev} \\\n  \
-           -- -i --total-num-mbufs=8192\n\
+           -- -i --total-num-mbufs=8192{used}\n\
          \n\
          # with hugepages:\n\
          dpdk-testpmd -l 0,1 --no-pci --no-telemetry \\\n  \
            --in-memory --single-file-segments -m {mib} \\\n  \
            --vdev {vdev} \\\n  \
-           -- -i --total-num-mbufs=8192\n",
+           -- -i --total-num-mbufs=8192{used}\n",
         roles = attachment.roles("testpmd"),
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::example;
+    use super::super::tests::{example, large};
     use super::*;
 
     #[test]
@@ -60,6 +63,17 @@ dpdk-testpmd -l 0,1 --no-pci --no-telemetry \\
   -- -i --total-num-mbufs=8192
 "
         );
+    }
+
+    #[test]
+    fn testpmd_is_told_of_queue_pairs() {
+        let text = render(&large());
+        for part in [
+            ",mac=52:54:00:12:34:56,queues=2 \\\n",
+            "-- -i --total-num-mbufs=8192 --rxq=2 --txq=2\n",
+        ] {
+            assert_eq!(text.matches(part).count(), 2, "{part}: {text}");
+        }
     }
 
     #[test]
