@@ -40,6 +40,8 @@ pub enum Plug<'a> {
     Finished(&'a Path),
     /// Such a port with this many queue pairs, in a machine of as many CPUs. It starts with one pair in use.
     Pairs(&'a Path, usize),
+    /// Such a port with one queue pair, whose rings are packed.
+    Packed(&'a Path),
     /// Another guest, with nothing between them: one listens on the socket, the other connects. QEMU emulates the device,
     /// so there are no offloads and each frame is as a wire would carry it.
     Wire {
@@ -67,13 +69,17 @@ impl Plug<'_> {
                 ",csum=off,gso=off,host_tso4=off,host_tso6=off,host_ecn=off,guest_csum=off,guest_tso4=off,\
                  guest_tso6=off,guest_ecn=off"
             }
+            Self::Packed(_) => ",packed=on",
             _ => "",
         }
     }
 
     fn arguments(&self) -> String {
         match self {
-            Self::Port(socket) | Self::Finished(socket) | Self::Pairs(socket, _) => format!(
+            Self::Port(socket)
+            | Self::Finished(socket)
+            | Self::Pairs(socket, _)
+            | Self::Packed(socket) => format!(
                 "-chardev socket,id=port,path={} -netdev vhost-user,id=net,chardev=port,queues={}",
                 socket.display(),
                 self.pairs()

@@ -96,6 +96,34 @@ fn guests_of_two_queue_pairs_use_both_and_switch_one_off_and_on() {
 }
 
 #[test]
+fn guests_with_packed_rings_ping_transfer_and_reboot() {
+    let _watchdog = Watchdog::arm(LIMIT);
+    let scratch = Scratch::new();
+    let mut switch = start_switch(&scratch);
+    let [mut a, mut b] = boot_all(&scratch, &switch, |socket| Plug::Packed(socket));
+    let features = a.expect("cat /sys/class/net/eth0/device/features");
+    let ring_packed = features.trim().as_bytes().get(34);
+    assert_eq!(ring_packed, Some(&b'1'), "{features}");
+    for round in 0..2 {
+        assert_lossless_ping(&mut a, "ping -c 20 -i 0.1 10.9.0.2");
+        assert_lossless_ping(&mut a, "ping -c 10 -i 0.1 -s 8000 10.9.0.2");
+        b.expect("iperf3 -s -D");
+        for direction in ["", " --reverse"] {
+            let bytes = iperf(&mut a, &format!("iperf3 -J -c 10.9.0.2 -t 3{direction}"));
+            assert!(bytes > 1 << 20, "iperf3{direction}: {bytes} bytes");
+        }
+        if round == 0 {
+            // GET_VRING_BASE, and a driver that begins anew.
+            b.reboot();
+            b.configure(2);
+        }
+    }
+    for port in ["a", "b"] {
+        assert_eq!(switch.port(port)["last_close"], Value::Null);
+    }
+}
+
+#[test]
 fn a_guest_whose_power_is_cut_leaves_the_other_unharmed_and_comes_back() {
     let _watchdog = Watchdog::arm(LIMIT);
     let scratch = Scratch::new();
