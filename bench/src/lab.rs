@@ -75,20 +75,24 @@ impl Lab {
         self.switch.status()
     }
 
+    /// Filters there are, configured and learnt.
+    pub fn filters(&self) -> usize {
+        let ports = self.status().ports;
+        ports.iter().map(|port| port.queue.filters.len()).sum()
+    }
+
     /// Waits until this many ports are up.
     pub fn wait_until_up(&self, ports: usize) -> Result<()> {
-        let end = Instant::now() + PATIENCE;
-        loop {
+        let up = || {
             let status = self.status();
-            let up = status.ports.iter().filter(|port| port.is_up).count();
-            if up >= ports {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                return Err(format!("only {up} of {ports} ports came up").into());
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+            status.ports.iter().filter(|port| port.is_up).count()
+        };
+        wait_for(ports, up, "ports came up")
+    }
+
+    /// Waits until this many addresses are known: frames to them are not flooded any more.
+    pub fn wait_until_known(&self, addresses: usize) -> Result<()> {
+        wait_for(addresses, || self.filters(), "addresses were learnt")
     }
 }
 
@@ -97,6 +101,20 @@ impl Drop for Lab {
         self.ports.clear();
         self.switch.stop();
         let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn wait_for(wanted: usize, count: impl Fn() -> usize, what: &str) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let there = count();
+        if there >= wanted {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            return Err(format!("only {there} of {wanted} {what}").into());
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -16,6 +16,7 @@
 use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
 
 use bench::Result;
 use bench::lab::{Lab, PATIENCE};
@@ -59,6 +60,10 @@ fn run(cli: &Cli) -> Result<()> {
     to.connect(&lab.socket(1))?;
     lab.wait_until_up(2)?;
     introduce(&mut [&mut from, &mut to])?;
+    lab.wait_until_known(2)?;
+    // Whatever is still on its way: only what is sent from here on may arrive.
+    std::thread::sleep(Duration::from_millis(100));
+    to.quieten();
     from.aim(to.mac(), cli.len);
     let (done, is_done) = sync_channel(1);
     let guests = Guests {

@@ -3,58 +3,30 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use vmq::{Filter, Mac, VlanTest};
 
-use super::{Pair, Settings, flows, in_ring};
+use super::{Pair, Settings, in_ring};
 use crate::Result;
-use crate::lab::Lab;
-use crate::machine::{Format, Kind, Machine};
+use crate::machine::{Flow, Format, Kind, Machine};
 use crate::report::Table;
 use crate::threads::own_memory;
 
 const LEN: usize = in_ring(64);
 const PORTS: [usize; 3] = [2, 64, 512];
-const FILTERS: [usize; 3] = [2, 1_000, 100_000];
+const FILTERS: [u32; 3] = [2, 1_000, 100_000];
 /// Configured filters at most; their ids are 16 bits wide.
-const CONFIGURED: usize = 60_000;
+const CONFIGURED: u32 = 60_000;
 /// Addresses that a quiet port shows.
 const LEARNT_A_PORT: u32 = 4_000;
 
-/// The rate of one flow beside ever more ports and filters, and the memory of a port.
+/// The cost of one flow while ever more ports and filters come to its switch, and the memory of a port.
+///
+/// One flow is measured at all sizes, several times anew: two flows of the same kind differ by more than what is looked for,
+/// by the places that their memory happens to have in the caches.
 pub fn measure(settings: &Settings) -> Result<Table> {
     raise_file_limit()?;
-    let mut names = Vec::new();
-    let mut pairs = Vec::new();
-    let mut bystanders = Vec::new();
-    let mut memory = Vec::new();
-    for ports in PORTS {
-        let mut pair = Pair::new(settings, Kind::for_frames(Format::Split, LEN), LEN)?;
-        let mut guests = Vec::new();
-        for number in 2..ports {
-            guests.push(Machine::new(1000 + number as u32, Kind::quiet(), LEN)?);
-        }
-        let before = own_memory()?;
-        for guest in &mut guests {
-            let port = pair.lab.add_port(Vec::new())?;
-            guest.connect(&pair.lab.socket(port))?;
-        }
-        pair.lab.wait_until_up(ports)?;
-        let each = own_memory()?.saturating_sub(before) as f64 / guests.len() as f64;
-        memory.push(if guests.is_empty() {
-            f64::NAN
-        } else {
-            each / 1024.0
-        });
-        names.push(format!("{ports} ports"));
-        pairs.push(pair);
-        bystanders.push(guests);
-    }
-    for filters in FILTERS {
-        let (pair, guests) = with_filters(settings, filters)?;
-        pairs.push(pair);
-        bystanders.push(guests);
-        names.push(format!("{filters} filters"));
-        memory.push(f64::NAN);
-    }
-    let windows = flows(settings, &mut pairs)?;
+    let windows = settings.cpus.interleave(
+        settings.windows,
+        &mut [&mut || with_ports(settings), &mut || with_filters(settings)],
+    )?;
     let columns = [
         ("worker ns a frame", 1),
         ("of the smallest", 2),
@@ -65,11 +37,25 @@ pub fn measure(settings: &Settings) -> Result<Table> {
         "One flow of 64 bytes beside others that are quiet",
         &columns,
     );
-    let cost = |at| windows.median(at, |flow| flow.worker_ns);
-    for (at, name) in names.iter().enumerate() {
-        let base = if at < PORTS.len() { 0 } else { PORTS.len() };
-        let burst = windows.median(at, |flow| flow.worker_burst);
-        table.row(name, &[cost(at), cost(at) / cost(base), burst, memory[at]]);
+    for (kind, what, sizes) in [
+        (0, "ports", PORTS),
+        (1, "filters", FILTERS.map(|filters| filters as usize)),
+    ] {
+        for (at, size) in sizes.iter().enumerate() {
+            let figures = [
+                windows.median(kind, |steps| steps[at].flow.worker_ns),
+                windows.median(kind, |steps| {
+                    steps[at].flow.worker_ns / steps[0].flow.worker_ns
+                }),
+                windows.median(kind, |steps| steps[at].flow.worker_burst),
+                // What earlier runs gave back is used again and does not show: the most is true.
+                windows.of[kind]
+                    .iter()
+                    .map(|steps| steps[at].port_bytes / 1024.0)
+                    .fold(f64::NAN, f64::max),
+            ];
+            table.row(format!("{size} {what}"), &figures);
+        }
     }
     table.notes.push(windows.note());
     table
@@ -78,37 +64,78 @@ pub fn measure(settings: &Settings) -> Result<Table> {
     Ok(table)
 }
 
-/// A switch with this many filters: two of the pair, then configured ones as far as their 16-bit ids reach, then such as
-/// quiet ports have learnt.
-fn with_filters(settings: &Settings, filters: usize) -> Result<(Pair, Vec<Machine>)> {
-    let configured = filters.min(CONFIGURED) as u32;
-    let mut lab = Lab::new(Some(settings.cpus.switch), 2)?;
-    lab.add_port((2..configured).map(filter).collect())?;
-    let mut guests = Vec::new();
-    let mut pair = Pair::in_lab(lab, Kind::for_frames(Format::Split, LEN), LEN)?;
-    let mut next = configured;
-    while (next as usize) < filters {
-        let port = pair.lab.add_port(Vec::new())?;
-        let mut guest = Machine::new(1000 + port as u32, Kind::quiet(), LEN)?;
-        guest.connect(&pair.lab.socket(port))?;
-        let end = (next + LEARNT_A_PORT).min(filters as u32);
-        guest.speak_as((next..end).map(|number| filter(number).mac.0))?;
-        next = end;
-        guests.push(guest);
-    }
-    let there = count(&pair.lab);
-    if there < filters * 99 / 100 {
-        return Err(format!("the switch has {there} filters instead of {filters}").into());
-    }
-    Ok((pair, guests))
+/// The flow at one size.
+struct Step {
+    flow: Flow,
+    port_bytes: f64,
 }
 
-fn count(lab: &Lab) -> usize {
-    lab.status()
-        .ports
-        .iter()
-        .map(|port| port.queue.filters.len())
-        .sum()
+fn with_ports(settings: &Settings) -> Result<[Step; 3]> {
+    let mut pair = Pair::new(settings, Kind::for_frames(Format::Split, LEN), LEN)?;
+    let mut bystanders = Vec::new();
+    let mut steps = Vec::new();
+    for ports in PORTS {
+        let mut guests = Vec::new();
+        for number in 2 + bystanders.len()..ports {
+            guests.push(Machine::new(1000 + number as u32, Kind::quiet(), LEN)?);
+        }
+        let before = own_memory()?;
+        for guest in &mut guests {
+            let port = pair.lab.add_port(Vec::new())?;
+            guest.connect(&pair.lab.socket(port))?;
+        }
+        pair.lab.wait_until_up(ports)?;
+        let added = own_memory()?.saturating_sub(before);
+        let port_bytes = added as f64 / guests.len() as f64;
+        bystanders.append(&mut guests);
+        steps.push(Step {
+            flow: pair.flow(settings.window)?,
+            port_bytes: if ports == 2 { f64::NAN } else { port_bytes },
+        });
+    }
+    array(steps)
+}
+
+/// Filters are configured as far as their 16-bit ids reach; further ones are what quiet ports have shown.
+fn with_filters(settings: &Settings) -> Result<[Step; 3]> {
+    let mut pair = Pair::new(settings, Kind::for_frames(Format::Split, LEN), LEN)?;
+    let mut bystanders = Vec::new();
+    let mut steps = Vec::new();
+    let mut next = 2;
+    for filters in FILTERS {
+        let configured = filters.min(CONFIGURED);
+        pair.lab
+            .add_port((next..configured).map(filter).collect())?;
+        next = configured;
+        while next < filters {
+            let port = pair.lab.add_port(Vec::new())?;
+            let mut guest = Machine::new(1000 + port as u32, Kind::quiet(), LEN)?;
+            guest.connect(&pair.lab.socket(port))?;
+            let end = (next + LEARNT_A_PORT).min(filters);
+            // A switch that is busy with a new table may miss some.
+            for _ in 0..5 {
+                guest.speak_as((next..end).map(|number| filter(number).mac.0))?;
+                if pair.lab.filters() >= end as usize {
+                    break;
+                }
+            }
+            next = end;
+            bystanders.push(guest);
+        }
+        let there = pair.lab.filters();
+        if there < filters as usize {
+            return Err(format!("the switch has {there} filters instead of {filters}").into());
+        }
+        steps.push(Step {
+            flow: pair.flow(settings.window)?,
+            port_bytes: f64::NAN,
+        });
+    }
+    array(steps)
+}
+
+fn array(steps: Vec<Step>) -> Result<[Step; 3]> {
+    steps.try_into().map_err(|_| "a step is missing".into())
 }
 
 fn filter(number: u32) -> Filter {

@@ -50,6 +50,7 @@ impl Pair {
         to.connect(&lab.socket(1))?;
         lab.wait_until_up(2)?;
         introduce(&mut [&mut from, &mut to])?;
+        lab.wait_until_known(2)?;
         from.aim(to.mac(), len);
         to.aim(from.mac(), len);
         Ok(Pair { lab, from, to })
