@@ -36,7 +36,7 @@ impl Mtu {
         self.limit.store(Limit::of(Some(smaller)).0, Relaxed);
     }
 
-    pub(crate) fn get(&self) -> Option<u16> {
+    pub(crate) fn effective(&self) -> Option<u16> {
         let Limit(frame) = self.limit();
         u16::try_from(frame - HEADER as u32).ok()
     }
@@ -83,18 +83,18 @@ mod tests {
     #[test]
     fn the_smaller_of_configured_and_told_counts() {
         let mtu = Mtu::new(Some(1500));
-        assert_eq!(mtu.get(), Some(1500));
+        assert_eq!(mtu.effective(), Some(1500));
         mtu.tell(9000);
-        assert_eq!(mtu.get(), Some(1500));
+        assert_eq!(mtu.effective(), Some(1500));
         mtu.tell(1400);
-        assert_eq!(mtu.get(), Some(1400));
+        assert_eq!(mtu.effective(), Some(1400));
         mtu.tell(1450);
-        assert_eq!(mtu.get(), Some(1450));
+        assert_eq!(mtu.effective(), Some(1450));
         let unlimited = Mtu::new(None);
-        assert_eq!(unlimited.get(), None);
+        assert_eq!(unlimited.effective(), None);
         assert!(unlimited.limit().is_none());
         unlimited.tell(65_535);
-        assert_eq!(unlimited.get(), Some(65_535));
+        assert_eq!(unlimited.effective(), Some(65_535));
     }
 
     #[test]

@@ -328,7 +328,7 @@ impl State {
                 let both_run = |pair: &Pair| pair.to_guest.is_some() && pair.from_guest.is_some();
                 link.gate.is_open() && link.pairs.iter().any(both_run)
             }),
-            mtu: link.map_or(port.spec.mtu, |link| link.gate.mtu.get()),
+            mtu: link.map_or(port.spec.mtu, |link| link.gate.mtu.effective()),
             last_fault: port.last_fault.clone(),
             pairs: link.map_or_else(Vec::new, |link| {
                 let pairs = link.pairs.iter().map(|pair| PairStatus {

@@ -336,6 +336,10 @@ fn a_large_frame_goes_on_where_its_receiver_ran_out_of_buffers() {
             send(&mut a, header, &frame);
         }
         a.guest.flush();
+        if ring_size <= 8 {
+            // One frame alone has more segments than that.
+            bench.wait_for(0, |port| port.totals.held > 0);
+        }
         for _ in 0..4 {
             let mut at = 54;
             while at < frame.len() {
@@ -351,6 +355,5 @@ fn a_large_frame_goes_on_where_its_receiver_ran_out_of_buffers() {
         b.receives_nothing();
         assert_eq!(bench.status(1).totals.segmented, 4);
         assert_eq!(bench.status(1).totals.to_guest_frames, 4 * 46);
-        assert!(ring_size > 8 || bench.status(0).totals.held > 0);
     }
 }
