@@ -3,7 +3,7 @@
 //!
 //! C assigns through most of them; that is the second function of each pair.
 
-use crate::basic::{NDIS_HANDLE, PUCHAR, PVOID, UCHAR, ULONG, USHORT};
+use crate::basic::{NDIS_HANDLE, PUCHAR, PVOID, UCHAR, ULONG, ULONG64, USHORT};
 use crate::net_buffer::NET_BUFFER;
 use crate::net_buffer_list::{NET_BUFFER_LIST, NET_BUFFER_LIST_CONTEXT};
 use crate::oob::*;
@@ -147,6 +147,40 @@ in_slot! {
         VirtualSubnetId, SetVirtualSubnetId: ULONG;
 }
 
+/// Source and destinations of the frames inside the extensible switch; zero where this version of NDIS has no slot for
+/// them. NDIS 6.30 on 64-bit, 6.82 on 32-bit. Page: NDIS_SWITCH_FORWARDING_DETAIL_NET_BUFFER_LIST_INFO.
+///
+/// C gives the slot's address. Here the value is read, and assigned by the second function.
+#[inline]
+pub fn NET_BUFFER_LIST_SWITCH_FORWARDING_DETAIL(
+    nbl: &NET_BUFFER_LIST,
+) -> NDIS_SWITCH_FORWARDING_DETAIL_NET_BUFFER_LIST_INFO {
+    let word = |slot| NET_BUFFER_LIST_INFO(nbl, slot) as usize as ULONG64;
+    #[cfg(target_pointer_width = "64")]
+    let AsUINT64 = word(SwitchForwardingDetail);
+    #[cfg(target_pointer_width = "32")]
+    let AsUINT64 =
+        word(SwitchForwardingDetail_b0_to_b31) | word(SwitchForwardingDetail_b32_to_b63) << 32;
+    NDIS_SWITCH_FORWARDING_DETAIL_NET_BUFFER_LIST_INFO { AsUINT64 }
+}
+
+/// Assigns through [`NET_BUFFER_LIST_SWITCH_FORWARDING_DETAIL`].
+#[inline]
+pub fn NET_BUFFER_LIST_SET_SWITCH_FORWARDING_DETAIL(
+    nbl: &mut NET_BUFFER_LIST,
+    detail: NDIS_SWITCH_FORWARDING_DETAIL_NET_BUFFER_LIST_INFO,
+) {
+    let word = |bits: ULONG64| bits as usize as PVOID;
+    #[cfg(target_pointer_width = "64")]
+    NET_BUFFER_LIST_SET_INFO(nbl, SwitchForwardingDetail, word(detail.AsUINT64));
+    #[cfg(target_pointer_width = "32")]
+    {
+        let [low, high] = [detail.AsUINT64, detail.AsUINT64 >> 32];
+        NET_BUFFER_LIST_SET_INFO(nbl, SwitchForwardingDetail_b0_to_b31, word(low));
+        NET_BUFFER_LIST_SET_INFO(nbl, SwitchForwardingDetail_b32_to_b63, word(high));
+    }
+}
+
 /// By what a pending send can be cancelled. NDIS 6.0. Page: NDIS_GET_NET_BUFFER_LIST_CANCEL_ID.
 #[inline]
 pub const fn NDIS_GET_NET_BUFFER_LIST_CANCEL_ID(nbl: &NET_BUFFER_LIST) -> PVOID {
@@ -208,6 +242,19 @@ mod tests {
         assert!((0..MaxNetBufferListInfo)
             .filter(|slot| *slot != NetBufferListFilteringInfo)
             .all(|slot| nbl.NetBufferListInfo[slot].is_null()));
+    }
+
+    #[test]
+    #[cfg(any(target_pointer_width = "64", feature = "ndis682"))]
+    fn what_the_switch_says_of_a_frame_comes_back_whole() {
+        let mut nbl = NET_BUFFER_LIST::zeroed();
+        let mut detail = NET_BUFFER_LIST_SWITCH_FORWARDING_DETAIL(&nbl);
+        assert_eq!(detail.AsUINT64, 0);
+        detail.SetSourcePortId(0x1234);
+        detail.SetSafePacketDataSize(0xFFF);
+        NET_BUFFER_LIST_SET_SWITCH_FORWARDING_DETAIL(&mut nbl, detail);
+        assert_eq!(NET_BUFFER_LIST_SWITCH_FORWARDING_DETAIL(&nbl), detail);
+        assert_eq!(detail.AsUINT64, 0x1234_0000 | 0xFFF << 43);
     }
 
     #[test]
