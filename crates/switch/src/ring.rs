@@ -30,7 +30,13 @@ pub(crate) struct Ring {
     pub(crate) held: usize,
     /// Whose buffers, if it is one receiver's.
     pub(crate) wait: Option<Wait>,
+    /// Since when and on account of whom it rests: its last burst was dropped whole, for want of buffers.
+    pub(crate) rest: Option<(Wait, Instant)>,
 }
+
+/// How long a ring rests whose frames all go to a receiver that nobody waits for any more. What is sent to nobody shall not
+/// take the time of those who are heard.
+const REST: Duration = Duration::from_micros(250);
 
 /// How much work a ring was so far. Its worker counts, control reads.
 #[derive(Debug, Default)]
@@ -61,13 +67,19 @@ pub(crate) struct Wait {
 impl Wait {
     /// Whether looking again is in vain: no buffer came, and the time to wait is not over.
     fn goes_on(self, snapshot: &Snapshot, start: Instant) -> bool {
+        self.is_in_vain(snapshot)
+            && snapshot
+                .queue(self.queue)
+                .is_some_and(|receiver| receiver.patience(self.ring).is_tried(start))
+    }
+
+    /// Whether no buffer came.
+    fn is_in_vain(self, snapshot: &Snapshot) -> bool {
         let Some(receiver) = snapshot.queue(self.queue) else {
             return false;
         };
         let has_no_more = |to: &Receiver| to.ring.posted() == self.posted;
-        receiver.gate.is_open()
-            && receiver.receiver(self.ring).is_none_or(has_no_more)
-            && receiver.patience(self.ring).is_tried(start)
+        receiver.gate.is_open() && receiver.receiver(self.ring).is_none_or(has_no_more)
     }
 }
 
@@ -81,7 +93,21 @@ impl Ring {
             pace: Pace::default(),
             held: 0,
             wait: None,
+            rest: None,
         }
+    }
+
+    /// Whether it is to be left alone for a while longer: its receiver has no more buffers than before.
+    #[inline]
+    pub(crate) fn rests(&mut self, snapshot: &Snapshot) -> bool {
+        let Some((wait, since)) = self.rest else {
+            return false;
+        };
+        let goes_on = since.elapsed() < REST && wait.is_in_vain(snapshot);
+        if !goes_on {
+            self.rest = None;
+        }
+        goes_on
     }
 
     /// Whether a pull would read the same held frames again and get no further: they would only be copied

@@ -87,6 +87,7 @@ pub(crate) fn run(
         done: NblQueue::new(),
         held: NblQueue::new(),
         waits: Waits::Nobody,
+        unheard: (0, Waits::Nobody),
         bytes: 0,
         lookahead_bytes: 0,
     };
@@ -95,6 +96,7 @@ pub(crate) fn run(
         done,
         held,
         waits,
+        unheard,
         bytes,
         lookahead_bytes,
         ..
@@ -103,6 +105,10 @@ pub(crate) fn run(
     switched?;
     if !done.is_empty() {
         lane.called(ring.from_guest.complete(&done)?);
+    }
+    if unheard.0 == done.len() {
+        let since = |wait| (wait, Instant::now());
+        ring.rest = unheard.1.for_one().map(since);
     }
     if !held.is_empty() {
         lane.held(held.len() as u64);
@@ -154,6 +160,8 @@ struct Burst<'a, 'p> {
     done: NblQueue<'p>,
     held: NblQueue<'p>,
     waits: Waits,
+    /// Frames dropped because nobody waits for their receivers any more, and who those are.
+    unheard: (usize, Waits),
     bytes: u64,
     lookahead_bytes: u64,
 }
@@ -305,20 +313,23 @@ impl<'a, 'p> Burst<'a, 'p> {
             if chain.is_empty() {
                 continue;
             }
+            let posted = self.delivery.reservation.posted_when_out();
+            let wait = Wait {
+                queue,
+                ring,
+                posted,
+            };
             if receiver.may_wait(ring, self.start) {
                 self.bytes -= bytes_of(&chain);
-                let posted = self.delivery.reservation.posted_when_out();
-                self.waits.note(Wait {
-                    queue,
-                    ring,
-                    posted,
-                });
+                self.waits.note(wait);
                 self.held.append(&mut chain);
             } else {
                 receiver
                     .counters
                     .lane(self.delivery.worker)
                     .dropped(DropReason::NoBuffers, chain.len() as u64);
+                self.unheard.0 += chain.len();
+                self.unheard.1.note(wait);
                 self.done.append(&mut chain);
             }
         }

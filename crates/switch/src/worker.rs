@@ -172,10 +172,10 @@ impl Worker {
             return None;
         }
         let (bench, snapshot) = (&mut self.bench, &self.snapshot);
-        if ring.is_stuck(snapshot, bench.start) {
+        if ring.is_stuck(snapshot, bench.start) || ring.rests(snapshot) {
             ring.pace.looked_in_vain();
             return Some(Outcome {
-                held: ring.held,
+                held: ring.held.max(1),
                 ..Outcome::default()
             });
         }
@@ -270,7 +270,7 @@ impl Worker {
         self.polled.iter().all(|token| {
             self.rings[token.0 as usize]
                 .as_ref()
-                .is_some_and(|ring| ring.held > 0 && ring.pace.is_quiet)
+                .is_some_and(|ring| (ring.held > 0 || ring.rest.is_some()) && ring.pace.is_quiet)
         })
     }
 
