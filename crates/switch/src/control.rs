@@ -16,6 +16,7 @@ use crate::doorbell::Doorbell;
 use crate::learning::{self, Learner, Sighting};
 use crate::mailbox::{Command, Mailbox};
 use crate::offload::Finisher;
+use crate::policy::PortPolicy;
 use crate::port::{FaultSink, FromGuest, PortId, ToGuest, WhenFull};
 use crate::reservation::Reservation;
 use crate::ring::Ring;
@@ -62,6 +63,8 @@ pub struct PortSpec {
     /// The largest payload behind the Ethernet header and the VLAN tags that goes to it or comes from it;
     /// `None` for any.
     pub mtu: Option<u16>,
+    /// What its traffic must keep to.
+    pub policy: PortPolicy,
 }
 
 /// Why a switch could not start.
@@ -271,6 +274,11 @@ impl Switch {
     /// [`PortError`], with nothing changed.
     pub fn add_port(&self, spec: PortSpec) -> Result<PortId, PortError> {
         self.state().add_port(spec)
+    }
+
+    /// Changes what the traffic of `port` must keep to. In force when this returns.
+    pub fn set_policy(&self, port: PortId, policy: PortPolicy) {
+        self.state().set_policy(port, policy, &self.workers);
     }
 
     /// A frontend has come to `port`. `sink` is told, on a worker, of the first violation it commits.

@@ -32,7 +32,7 @@ mod meter;
 mod mtu;
 pub mod offload;
 mod patience;
-mod policy;
+pub mod policy;
 mod port;
 mod reservation;
 mod ring;

@@ -14,6 +14,7 @@ use vmq::QueueId;
 use crate::mtu::{Limit, Mtu};
 use crate::offload::Offloads;
 use crate::patience::Patience;
+use crate::policy::Policy;
 use crate::rss::{self, IndirectionTable};
 use crate::{Counters, Lane, Reservation};
 
@@ -140,6 +141,7 @@ pub(crate) struct Entry {
     table: IndirectionTable,
     pub(crate) counters: Arc<Counters>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) policy: Arc<Policy>,
 }
 
 impl Entry {
@@ -148,6 +150,7 @@ impl Entry {
         receivers: Box<[Arc<Receiver>]>,
         counters: Arc<Counters>,
         gate: Arc<Gate>,
+        policy: Arc<Policy>,
     ) -> Self {
         Self {
             queue,
@@ -155,6 +158,7 @@ impl Entry {
             receivers,
             counters,
             gate,
+            policy,
         }
     }
 

@@ -12,6 +12,7 @@ use vmq::{
 use crate::control::{Handset, PortError, PortSpec};
 use crate::learning::Sighting;
 use crate::mailbox::Command;
+use crate::policy::{Policy, PortPolicy};
 use crate::port::{Entry, FaultSink, Gate, PortId, Receiver, ToGuest};
 use crate::ring::Load;
 use crate::snapshot::Snapshot;
@@ -41,6 +42,7 @@ struct Port {
     /// The ids of the configured filters.
     filters: Vec<FilterId>,
     counters: Arc<Counters>,
+    policy: Arc<Policy>,
     link: Option<Link>,
     last_fault: Option<String>,
 }
@@ -64,6 +66,20 @@ pub(crate) struct Sender {
     /// The worker that owns it.
     pub(crate) worker: usize,
     pub(crate) load: Arc<Load>,
+}
+
+impl Link {
+    /// Makes the entry that the workers are to see.
+    fn enter(&mut self, queue: QueueId, counters: &Arc<Counters>, policy: &Arc<Policy>) {
+        let running = self.pairs.iter().filter_map(|pair| pair.to_guest.clone());
+        self.entry = Arc::new(Entry::new(
+            queue,
+            running.collect(),
+            counters.clone(),
+            self.gate.clone(),
+            policy.clone(),
+        ));
+    }
 }
 
 impl State {
@@ -94,11 +110,13 @@ impl State {
         let (queue, filters) = allocate(&mut self.engine, &spec)?;
         let counters = Arc::new(Counters::new(self.workers));
         let id = PortId(self.ports.len() as u16);
+        let policy = Arc::new(Policy::new(&spec.policy));
         self.ports.push(Port {
             spec,
             queue,
             filters,
             counters,
+            policy,
             link: None,
             last_fault: None,
         });
@@ -115,12 +133,25 @@ impl State {
             Box::default(),
             port.counters.clone(),
             gate.clone(),
+            port.policy.clone(),
         );
         port.link = Some(Link {
             gate,
             pairs: Default::default(),
             entry: Arc::new(entry),
         });
+    }
+
+    pub(crate) fn set_policy(&mut self, port: PortId, asked: PortPolicy, workers: &[Handset]) {
+        let Some(port) = self.ports.get_mut(usize::from(port.0)) else {
+            return;
+        };
+        port.policy = Arc::new(Policy::new(&asked));
+        port.spec.policy = asked;
+        if let Some(link) = &mut port.link {
+            link.enter(port.queue, &port.counters, &port.policy);
+        }
+        self.publish_and_wait(workers);
     }
 
     pub(crate) fn mtu(&self, port: PortId) -> Option<u16> {
@@ -181,13 +212,7 @@ impl State {
         };
         let starts = ring.is_some();
         place.to_guest = ring.map(|ring| Arc::new(Receiver::new(ring)));
-        let running = link.pairs.iter().filter_map(|pair| pair.to_guest.clone());
-        link.entry = Arc::new(Entry::new(
-            port.queue,
-            running.collect(),
-            port.counters.clone(),
-            link.gate.clone(),
-        ));
+        link.enter(port.queue, &port.counters, &port.policy);
         if starts {
             // Complete already when a ring starts again in the same connection: INVALID_PARAMETER then.
             self.engine.allocation_complete(&[port.queue]);

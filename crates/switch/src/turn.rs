@@ -204,14 +204,8 @@ impl<'a, 'p> Burst<'a, 'p> {
     fn place(&mut self, frame: Nbl<'p>, judged: &mut Judged<'a>) -> Place {
         let lookahead = frame.lookahead();
         let verdict = judged.again(lookahead).unwrap_or_else(|| {
-            let verdict = judge(
-                lookahead,
-                self.port.queue,
-                self.snapshot,
-                self.learner,
-                self.tick,
-            );
-            judged.note(lookahead, verdict, self.snapshot);
+            let verdict = judge(lookahead, self.port, self.snapshot, self.learner, self.tick);
+            judged.note(lookahead, verdict, self.snapshot, self.port.policy.is_deep);
             verdict
         });
         match verdict {
@@ -416,8 +410,9 @@ impl<'a> Judged<'a> {
     }
 
     #[inline]
-    fn note(&mut self, lookahead: &[u8], verdict: Verdict, snapshot: &'a Snapshot) {
-        self.verdict = lookahead.first_chunk().map(|header| {
+    fn note(&mut self, lookahead: &[u8], verdict: Verdict, snapshot: &'a Snapshot, is_once: bool) {
+        let header = lookahead.first_chunk().filter(|_| !is_once);
+        self.verdict = header.map(|header| {
             self.header = *header;
             verdict
         });

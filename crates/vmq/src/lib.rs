@@ -76,6 +76,8 @@ mod id;
 mod learn;
 mod mac;
 mod queue;
+#[cfg(feature = "schema")]
+mod schema;
 mod state;
 mod status;
 mod table;

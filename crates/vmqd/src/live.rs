@@ -87,6 +87,7 @@ impl Live {
                 filters: port.filters.clone(),
                 mtu: port.mtu,
                 when_full: port.when_full,
+                policy: Default::default(),
             };
             let id = switch.add_port(spec).map_err(|error| StartError::Add {
                 name: name(),

@@ -5,6 +5,7 @@ use vmq::{QueueId, Tick};
 use crate::DropReason;
 use crate::ethernet::Header;
 use crate::learning::Learner;
+use crate::port::Entry;
 use crate::snapshot::Snapshot;
 
 /// Where a frame goes.
@@ -18,15 +19,16 @@ pub(crate) enum Verdict {
     Drop(DropReason),
 }
 
-/// Judges a frame that came from `sender`: notes its source, looks its destination up.
+/// Judges a frame that came from `port`: notes its source, looks its destination up.
 #[inline]
 pub(crate) fn judge(
     lookahead: &[u8],
-    sender: QueueId,
+    port: &Entry,
     snapshot: &Snapshot,
     learner: &mut Learner,
     tick: Tick,
 ) -> Verdict {
+    let sender = port.queue;
     let Some(header) = Header::parse(lookahead) else {
         return Verdict::Drop(DropReason::Runt);
     };
