@@ -146,11 +146,13 @@ impl FromGuest for Guests {
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}
 
     fn has_more(&self) -> bool {
-        self.on_the_way > 0
+        // It is to be pulled in every round.
+        true
     }
 
     fn arm(&mut self) -> bool {
-        self.on_the_way > 0
+        // It is to be pulled in every round.
+        true
     }
 
     fn disarm(&mut self) {}

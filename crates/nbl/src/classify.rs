@@ -1,6 +1,6 @@
 //! Sorts a burst into one chain for each key, so that what follows runs once a destination instead of once a frame.
 //!
-//! Invariant: of `classes`, the first `count` are there, and their keys are the first `count` of `keys`.
+//! Invariant: of `classes`, the first `count` are there, as are the first `count` of `keys`, which are theirs.
 
 #![allow(
     unsafe_code,
@@ -20,8 +20,8 @@ pub struct Full;
 /// The chains of one burst by key, each in the order in which its frames came (L4). A burst has at most [`BURST`] frames,
 /// so at most as many keys.
 pub struct Classifier<'p> {
-    keys: [u32; BURST],
-    /// Not filled beforehand: that would cost more than classifying most bursts.
+    /// Like the classes not filled beforehand: that would cost more than classifying most bursts.
+    keys: [MaybeUninit<u32>; BURST],
     classes: [MaybeUninit<NblQueue<'p>>; BURST],
     count: usize,
     /// Class and key of the frame before: the next one is of the same more often than not. No key is `NO_KEY`.
@@ -35,7 +35,7 @@ impl<'p> Classifier<'p> {
     #[inline]
     pub fn new() -> Self {
         Self {
-            keys: [0; BURST],
+            keys: [const { MaybeUninit::uninit() }; BURST],
             classes: [const { MaybeUninit::uninit() }; BURST],
             count: 0,
             last: (0, NO_KEY),
@@ -55,9 +55,7 @@ impl<'p> Classifier<'p> {
     #[inline]
     pub fn append(&mut self, key: u32, frames: &mut NblQueue<'p>) -> Result<(), Full> {
         if self.last.1 != u64::from(key) {
-            let known = self.keys[..self.count]
-                .iter()
-                .position(|known| *known == key);
+            let known = self.known().position(|known| known == key);
             let class = match known {
                 Some(class) => class,
                 None if self.count == BURST => return Err(Full),
@@ -77,12 +75,18 @@ impl<'p> Classifier<'p> {
         self.last = (0, NO_KEY);
         let classes = self.keys[..count].iter().zip(&self.classes[..count]);
         // SAFETY: the first `count` were there, and are read once: `count` is 0 from here on.
-        classes.map(|(key, class)| (*key, unsafe { class.assume_init_read() }))
+        classes.map(|(key, class)| unsafe { (key.assume_init_read(), class.assume_init_read()) })
+    }
+
+    fn known(&self) -> impl Iterator<Item = u32> {
+        let known = self.keys[..self.count].iter();
+        // SAFETY: the first `count` are there.
+        known.map(|key| unsafe { key.assume_init_read() })
     }
 
     fn open(&mut self, key: u32) -> usize {
         let class = self.count;
-        self.keys[class] = key;
+        self.keys[class].write(key);
         self.classes[class].write(NblQueue::new());
         self.count += 1;
         class

@@ -40,7 +40,7 @@ impl FromGuest for Observer {
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}
 
     fn has_more(&self) -> bool {
-        false
+        true
     }
 
     fn arm(&mut self) -> bool {

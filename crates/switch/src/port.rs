@@ -58,7 +58,7 @@ pub trait FromGuest: Any + Send {
     /// ([`Offload::delivered`](crate::offload::Offload::delivered)) is kept with it.
     fn hold(&mut self, waiting: &NblQueue<'_>);
 
-    /// Whether the guest has sent frames that were not pulled yet.
+    /// Whether the guest has sent frames that were not pulled yet. A ring that has none and holds none is not pulled.
     fn has_more(&self) -> bool;
 
     /// Asks the guest to kick from now on. True when work is already there and no kick will come.

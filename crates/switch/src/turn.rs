@@ -172,9 +172,10 @@ impl<'a, 'p> Burst<'a, 'p> {
     ///
     /// Frames in a row to the same place stay linked as they are: most bursts are one such run.
     fn switch(&mut self, mut frames: NblQueue<'p>) -> Result<(), Fault> {
+        let (mut unicast, mut flood) = (Classifier::new(), NblQueue::new());
         let mut sorted = Sorted {
-            unicast: Classifier::new(),
-            flood: NblQueue::new(),
+            unicast: &mut unicast,
+            flood: &mut flood,
         };
         let limit = self.port.gate.mtu.limit();
         let mut judged = Judged::nothing();
@@ -191,10 +192,10 @@ impl<'a, 'p> Burst<'a, 'p> {
             self.sort(place, run, &mut sorted)?;
         }
         if !sorted.unicast.is_empty() {
-            self.unicast(&mut sorted.unicast)?;
+            self.unicast(sorted.unicast)?;
         }
         if !sorted.flood.is_empty() {
-            self.flood(&mut sorted.flood)?;
+            self.flood(sorted.flood)?;
         }
         Ok(())
     }
@@ -262,23 +263,23 @@ impl<'a, 'p> Burst<'a, 'p> {
         &mut self,
         place: Place,
         mut run: NblQueue<'p>,
-        sorted: &mut Sorted<'p>,
+        sorted: &mut Sorted<'_, 'p>,
     ) -> Result<(), Fault> {
         match place {
             Place::Ring { queue, ring } => {
                 if !sorted.flood.is_empty() {
-                    self.flood(&mut sorted.flood)?;
+                    self.flood(sorted.flood)?;
                 }
                 let key = u32::from(ring) << 16 | u32::from(queue.0);
                 if sorted.unicast.append(key, &mut run).is_err() {
-                    self.unicast(&mut sorted.unicast)?;
+                    self.unicast(sorted.unicast)?;
                     // An emptied classifier has room.
                     let _ = sorted.unicast.append(key, &mut run);
                 }
             }
             Place::Flood => {
                 if !sorted.unicast.is_empty() {
-                    self.unicast(&mut sorted.unicast)?;
+                    self.unicast(sorted.unicast)?;
                 }
                 sorted.flood.append(&mut run);
             }
@@ -362,9 +363,9 @@ impl<'a, 'p> Burst<'a, 'p> {
 }
 
 /// Frames that wait for delivery in this turn. Of the two, one is always empty.
-struct Sorted<'p> {
-    unicast: Classifier<'p>,
-    flood: NblQueue<'p>,
+struct Sorted<'a, 'p> {
+    unicast: &'a mut Classifier<'p>,
+    flood: &'a mut NblQueue<'p>,
 }
 
 /// Where frames go.

@@ -179,7 +179,14 @@ impl Worker {
                 ..Outcome::default()
             });
         }
-        match catch_unwind(AssertUnwindSafe(|| turn::run(bench, snapshot, port, ring))) {
+        let run = || {
+            if ring.held == 0 && !ring.from_guest.has_more() {
+                // Most looks find nothing, and the next ring's frame waits until this one's is over.
+                return Ok(Outcome::default());
+            }
+            turn::run(bench, snapshot, port, ring)
+        };
+        match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(outcome)) => {
                 if outcome.done > 0 {
                     ring.load.add(outcome.done, outcome.bytes);

@@ -25,7 +25,7 @@ impl FromGuest for Broken {
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}
 
     fn has_more(&self) -> bool {
-        false
+        true
     }
 
     fn arm(&mut self) -> bool {
