@@ -213,6 +213,13 @@ impl FromGuestRing {
         self.ring.complete(lease, self.used.drain(..));
     }
 
+    /// Whether the guest has kicked often, and nothing was ever to be seen in blank memory.
+    #[inline]
+    fn kicks_in_vain(&self) -> bool {
+        self.quiet_unused
+            .is_some_and(|kicks| kicks >= QUIET_AT_START)
+    }
+
     /// True when the guest was notified.
     #[inline]
     fn call_if_wanted(&mut self) -> bool {
@@ -242,8 +249,7 @@ impl FromGuest for FromGuestRing {
                 "its memory is gone: the file behind it was truncated",
             ));
         }
-        let was_quiet = self.quiet_unused.unwrap_or(0);
-        if taken.is_ok() && was_quiet >= QUIET_AT_START {
+        if taken.is_ok() && self.kicks_in_vain() {
             return Err(Fault::new(
                 "its guest kicks, but what it sends is not to be seen: start the VMM with memory that is shared \
                  (QEMU: -object memory-backend-memfd,share=on; see `vmq attach`)",
@@ -273,8 +279,8 @@ impl FromGuest for FromGuestRing {
     }
 
     fn has_more(&self) -> bool {
-        // A ring that lies is found out by the pull.
-        self.ring.has_pending()
+        // A ring that lies is found out by the pull, and so is one whose frames cannot be seen.
+        self.ring.has_pending() || self.kicks_in_vain()
     }
 
     fn arm(&mut self) -> bool {
