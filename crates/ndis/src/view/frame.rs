@@ -136,7 +136,11 @@ impl<'a> NetBuffer<'a> {
         for span in self.data() {
             span?;
         }
-        let position = self.position();
+        self.check_start(&self.position())
+    }
+
+    /// Whether data that begins where `position` says begins at its `DataOffset`.
+    pub(super) fn check_start(self, position: &Position) -> Result<(), ViewError> {
         let mut before = 0_u64;
         for mdl in self.mdls() {
             let mdl = mdl?;

@@ -41,6 +41,22 @@ fn a_frame_that_is_not_sound_is_not_moved() {
 }
 
 #[test]
+fn a_frame_is_not_moved_around_a_cycle_of_its_mdls() {
+    let arena = Arena::frame_over(&[20, 20, 0], 0, 40);
+    unsafe { (*arena.mdl(2)).Next = arena.mdl(1) };
+    let before = unsafe { *arena.frame(0) };
+    let mut nbl = unsafe { OwnedNbl::from_raw(arena.list(0), 0) }.unwrap();
+    let mut list = nbl.borrow_mut();
+    let mut frame = list.frames_mut().next().unwrap().unwrap();
+    assert_eq!(
+        frame.advance(40).unwrap_err().member,
+        "NET_BUFFER.DataOffset"
+    );
+    let after = unsafe { *arena.frame(0) };
+    assert_eq!(before.NetBufferHeader(), after.NetBufferHeader());
+}
+
+#[test]
 fn an_advance_over_all_data_ends_behind_the_last_byte_and_a_retreat_finds_it_again() {
     let arena = Arena::frame_over(&[20, 20], 0, 40);
     let mut nbl = unsafe { OwnedNbl::from_raw(arena.list(0), 0) }.unwrap();
