@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ports::vhost_user::{Mode, Port};
-use switch::{Idle, Options, PortSpec, Status, Switch};
+use switch::policy::NetworkPolicy;
+use switch::{Idle, NetworkId, Options, PortSettings, PortSpec, Status, Switch};
 use vmq::Filter;
 
 use crate::Result;
@@ -31,9 +32,13 @@ impl Lab {
         std::fs::create_dir(&dir)?;
         let switch = Switch::start(Options {
             workers: ports::workers(cpu.as_slice())?,
-            max_age: Duration::from_secs(3600),
             idle: Idle::default(),
         })?;
+        let policy = NetworkPolicy {
+            max_age_seconds: 3600,
+            ..NetworkPolicy::default()
+        };
+        switch.set_network(NetworkId::DEFAULT, policy)?;
         let mut lab = Lab {
             switch,
             ports: Vec::new(),
@@ -52,7 +57,10 @@ impl Lab {
         let listener = UnixListener::bind(self.socket(number))?;
         let id = self.switch.add_port(PortSpec {
             name: name.clone(),
-            filters,
+            settings: PortSettings {
+                filters,
+                ..PortSettings::default()
+            },
             ..PortSpec::default()
         })?;
         let port = Port::spawn(self.switch.clone(), id, &name, Mode::Server(listener))?;

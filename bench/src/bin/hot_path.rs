@@ -76,7 +76,6 @@ fn run(cli: &Cli) -> Result<()> {
     let switch = lab.switch();
     let port = switch.add_port(PortSpec {
         name: "guests".into(),
-        filters: Vec::new(),
         ..PortSpec::default()
     })?;
     switch.connect(port, Box::new(|fault| eprintln!("hot_path: {fault}")));

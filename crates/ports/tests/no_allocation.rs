@@ -61,7 +61,6 @@ fn a_worker_in_traffic_allocates_nothing() {
     let workers = ports::workers(&[]).unwrap();
     let switch = Switch::start(Options {
         workers,
-        max_age: Duration::from_secs(300),
         idle: switch::Idle::Adapt,
     })
     .unwrap();

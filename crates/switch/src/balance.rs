@@ -100,8 +100,7 @@ pub(crate) fn move_ring(
     to: usize,
 ) -> io::Result<()> {
     let gone = || io::Error::from(io::ErrorKind::NotFound);
-    let place = state.sender(port, pair).ok_or_else(gone)?;
-    let sender = place.as_mut().ok_or_else(gone)?;
+    let sender = state.sender(port, pair).ok_or_else(gone)?;
     let target = workers.get(to).ok_or_else(gone)?;
     if sender.worker == to {
         return Ok(());
@@ -112,7 +111,7 @@ pub(crate) fn move_ring(
         Err((ring, error)) => {
             // It could be waited for there until a moment ago. If not even that is so any more, the ring is over.
             if workers[sender.worker].attach(ring).is_err() {
-                *place = None;
+                state.set_sender(port, pair, None);
             }
             return Err(error);
         }
@@ -163,7 +162,8 @@ impl Watch {
                 now.saturating_sub(*then).as_secs_f64() / passed
             };
             let loads: Vec<_> = busy.iter().zip(&self.busy).map(load).collect();
-            choose(&loads, &self.since(&rings))
+            let may = |worker, port| state.may_serve(worker, port);
+            choose(&loads, &self.since(&rings), &may)
         });
         let to = |wish: Option<Move>| wish.map(|wish| wish.to);
         let is_sure = to(wish) == to(self.wished);
@@ -221,35 +221,38 @@ impl Watch {
     }
 }
 
+/// Whether a worker may serve a port.
+type May<'a> = dyn Fn(usize, PortId) -> bool + 'a;
+
 /// The move that lightens a busy worker most, if one does by [`GAIN`]; the busiest worker is asked first.
 /// `loads` is the part of the time that each worker worked, and each ring's part of that is its part of the
 /// work.
-fn choose(loads: &[f64], rings: &[Share]) -> Option<Move> {
+fn choose(loads: &[f64], rings: &[Share], may: &May<'_>) -> Option<Move> {
     let by_load = |a: &usize, b: &usize| loads[*a].total_cmp(&loads[*b]);
-    let to = (0..loads.len()).min_by(by_load)?;
     let mut busy: Vec<_> = (0..loads.len()).filter(|at| loads[*at] >= BUSY).collect();
     busy.sort_by(|a, b| by_load(b, a));
     busy.into_iter()
-        .find_map(|from| lighten(from, to, loads, rings))
+        .find_map(|from| lighten(from, loads, rings, may))
 }
 
-fn lighten(from: usize, to: usize, loads: &[f64], rings: &[Share]) -> Option<Move> {
+fn lighten(from: usize, loads: &[f64], rings: &[Share], may: &May<'_>) -> Option<Move> {
     let here = || rings.iter().filter(|ring| ring.worker == from);
     let work: u64 = here().map(|ring| ring.work).sum();
-    let peak_without = |ring: &Share| {
+    let best = here().filter(|ring| ring.rest == 0).filter_map(|ring| {
+        let allowed = (0..loads.len()).filter(|to| may(*to, ring.port));
+        let to = allowed.min_by(|a, b| loads[*a].total_cmp(&loads[*b]))?;
         let part = loads[from] * ring.work as f64 / work.max(1) as f64;
-        (loads[from] - part).max(loads[to] + part)
-    };
-    let best = here()
-        .filter(|ring| ring.rest == 0)
-        .min_by(|a, b| peak_without(a).total_cmp(&peak_without(b)))?;
-    let Share { port, pair, .. } = *best;
-    (peak_without(best) <= loads[from] - GAIN).then_some(Move { port, pair, to })
+        Some((ring, to, (loads[from] - part).max(loads[to] + part)))
+    });
+    let (&Share { port, pair, .. }, to, peak) = best.min_by(|(.., a), (.., b)| a.total_cmp(b))?;
+    (peak <= loads[from] - GAIN).then_some(Move { port, pair, to })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ANY: &May<'_> = &|_, _| true;
 
     /// Rings of pair 0, by port: (worker, work).
     fn rings(of: &[(usize, u64)]) -> Vec<Share> {
@@ -274,35 +277,46 @@ mod tests {
     #[test]
     fn the_ring_moves_that_evens_the_load_out_best() {
         let rings = rings(&[(0, 50), (0, 30), (0, 20), (1, 10)]);
-        assert_eq!(choose(&[1.0, 0.1], &rings), to(0, 1));
-        assert_eq!(choose(&[1.0, 0.6], &rings), to(2, 1));
-        assert_eq!(choose(&[0.1, 1.0], &rings), None);
+        assert_eq!(choose(&[1.0, 0.1], &rings, ANY), to(0, 1));
+        assert_eq!(choose(&[1.0, 0.6], &rings, ANY), to(2, 1));
+        assert_eq!(choose(&[0.1, 1.0], &rings, ANY), None);
     }
 
     #[test]
     fn a_ring_that_is_all_of_the_load_stays() {
-        assert_eq!(choose(&[1.0, 0.0], &rings(&[(0, 100), (0, 0)])), None);
+        assert_eq!(choose(&[1.0, 0.0], &rings(&[(0, 100), (0, 0)]), ANY), None);
     }
 
     #[test]
     fn a_worker_that_cannot_be_helped_keeps_no_other_from_it() {
         let rings = rings(&[(0, 100), (1, 40), (1, 40), (2, 0)]);
-        assert_eq!(choose(&[1.0, 0.9, 0.1], &rings), to(1, 2));
+        assert_eq!(choose(&[1.0, 0.9, 0.1], &rings, ANY), to(1, 2));
+    }
+
+    #[test]
+    fn q14_a_ring_goes_only_to_workers_that_may_serve_its_port() {
+        let rings = rings(&[(0, 50), (0, 30), (0, 20)]);
+        let loads = [1.0, 0.3, 0.1];
+        assert_eq!(choose(&loads, &rings, ANY), to(0, 2));
+        assert_eq!(choose(&loads, &rings, &|worker, _| worker < 2), to(1, 1));
+        let pinned = |worker, port| worker == 0 || port != PortId(0);
+        assert_eq!(choose(&loads, &rings, &pinned), to(1, 2));
+        assert_eq!(choose(&loads, &rings, &|worker, _| worker == 0), None);
     }
 
     #[test]
     fn a_load_that_is_even_or_low_is_left_alone() {
         let rings = rings(&[(0, 50), (0, 50), (1, 50), (1, 50)]);
-        assert_eq!(choose(&[1.0, 0.9], &rings), None);
-        assert_eq!(choose(&[0.6, 0.0], &rings), None);
-        assert_eq!(choose(&[1.0], &rings), None);
+        assert_eq!(choose(&[1.0, 0.9], &rings, ANY), None);
+        assert_eq!(choose(&[0.6, 0.0], &rings, ANY), None);
+        assert_eq!(choose(&[1.0], &rings, ANY), None);
     }
 
     #[test]
     fn a_ring_that_moved_a_moment_ago_stays() {
         let mut rings = rings(&[(0, 50), (0, 50)]);
         rings[0].rest = 1;
-        assert_eq!(choose(&[1.0, 0.0], &rings), to(1, 1));
+        assert_eq!(choose(&[1.0, 0.0], &rings, ANY), to(1, 1));
     }
 
     proptest::proptest! {
@@ -326,7 +340,7 @@ mod tests {
                 let now = loads.iter().copied().fold(0.0, f64::max);
                 proptest::prop_assert!(now <= peak + 1e-9, "a move made the busiest worker busier");
                 peak = now;
-                let Some(Move { port, to, .. }) = choose(&loads, &rings) else { break };
+                let Some(Move { port, to, .. }) = choose(&loads, &rings, ANY) else { break };
                 proptest::prop_assert!(moves < 100, "rings wander");
                 rings[usize::from(port.0)].worker = to;
             }

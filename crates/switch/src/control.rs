@@ -1,118 +1,35 @@
 //! The switch's control side: ports come and go, the engine decides, workers are told.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{SyncSender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nbl::Pool;
 use shmem::{Handle, Mapping};
-use vmq::{Filter, NdisStatus, Tick};
+use vmq::Tick;
 
 use crate::balance::{self, Alarm};
-use crate::doorbell::Doorbell;
-use crate::learning::{self, Learner, Sighting};
+use crate::event::{EventLog, Events};
+use crate::learning::{self, Learner, Note};
 use crate::mailbox::{Command, Mailbox};
 use crate::offload::Finisher;
-use crate::policy::PortPolicy;
-use crate::port::{FaultSink, FromGuest, PortId, ToGuest, WhenFull};
+use crate::policy::NetworkPolicy;
+use crate::port::{FaultSink, FromGuest, PortId, ToGuest};
 use crate::reservation::Reservation;
 use crate::ring::Ring;
+use crate::spec::{
+    NetworkError, NetworkId, NetworkSpec, Options, PortError, PortSettings, PortSpec, StartError,
+};
 use crate::state::{Sender, State};
 use crate::status::{Status, WorkerStatus};
 use crate::turn::Bench;
-use crate::worker::{Idle, Worker, WorkerCounters};
+use crate::worker::{Worker, WorkerCounters};
 
 /// Segments a worker's pool has for the frames and receive buffers of one burst: a chain of the
 /// largest ring and a reservation of the largest size fit side by side.
 const SEGMENTS: usize = 12 * 1024;
-
-/// The shortest time between two tables compiled for addresses learnt, so that guests that change
-/// theirs all the time cannot keep control busy.
-const LEARNING_PAUSE: Duration = Duration::from_millis(1);
-
-/// How a switch is set up.
-pub struct Options {
-    /// One for each worker; at least one.
-    pub workers: Vec<WorkerOptions>,
-    /// How long a learnt address is kept after its last frame.
-    pub max_age: Duration,
-    /// What a worker does when nothing moves.
-    pub idle: Idle,
-}
-
-/// How a worker is set up.
-pub struct WorkerOptions {
-    /// The CPU to pin it to.
-    pub cpu: Option<usize>,
-    /// How it sleeps.
-    pub doorbell: Box<dyn Doorbell>,
-}
-
-/// A port as the administrator configured it.
-#[derive(Clone, Debug, Default)]
-pub struct PortSpec {
-    /// Its name, unique in the switch.
-    pub name: String,
-    /// Addresses that are its machine's whether or not it sends from them.
-    pub filters: Vec<Filter>,
-    /// What becomes of frames to it while its machine has no buffers for them.
-    pub when_full: WhenFull,
-    /// The largest payload behind the Ethernet header and the VLAN tags that goes to it or comes from it;
-    /// `None` for any.
-    pub mtu: Option<u16>,
-    /// What its traffic must keep to.
-    pub policy: PortPolicy,
-}
-
-/// Why a switch could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// There is no worker.
-    #[error("a switch needs at least one worker")]
-    NoWorker,
-    /// A worker's memory could not be had.
-    #[error("no memory for worker {worker}'s frames: {source}")]
-    Memory {
-        /// Which worker.
-        worker: usize,
-        /// What the operating system said.
-        source: shmem::MapError,
-    },
-    /// A thread could not be started, or not on its CPU.
-    #[error("worker {worker} cannot run{}: {source}", .cpu.map(|cpu| format!(" on CPU {cpu}")).unwrap_or_default())]
-    Thread {
-        /// Which worker.
-        worker: usize,
-        /// The CPU it was to be pinned to.
-        cpu: Option<usize>,
-        /// What the operating system said.
-        source: io::Error,
-    },
-}
-
-/// Why a port could not be added.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PortError {
-    /// Every place is taken.
-    #[error("a switch has at most {} ports", crate::MAX_PORTS)]
-    TooMany,
-    /// The name is in use.
-    #[error("there is a port named {0:?} already")]
-    NameTaken(String),
-    /// The engine refused the queue or one of its filters.
-    #[error("{what}: {status}")]
-    Refused {
-        /// What was asked for.
-        what: String,
-        /// The engine's answer.
-        status: NdisStatus,
-    },
-}
 
 /// A running switch.
 pub struct Switch {
@@ -120,6 +37,9 @@ pub struct Switch {
     workers: Arc<[Handset]>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     alarm: Arc<Alarm>,
+    /// To the learning thread, until the switch is stopped.
+    learning: Mutex<Option<SyncSender<Note>>>,
+    log: Arc<EventLog>,
     start: Instant,
 }
 
@@ -154,7 +74,7 @@ impl Handset {
 }
 
 impl Switch {
-    /// Starts the workers, with no port.
+    /// Starts the workers, with the default network and no port.
     ///
     /// # Errors
     /// [`StartError`], with nothing left running.
@@ -163,8 +83,9 @@ impl Switch {
             return Err(StartError::NoWorker);
         }
         let start = Instant::now();
-        let hash_seed = RandomState::new().hash_one(start);
-        let mut state = State::new(options.max_age, hash_seed, options.workers.len());
+        let log = Arc::new(EventLog::default());
+        let cpus = options.workers.iter().map(|worker| worker.cpu).collect();
+        let mut state = State::new(cpus, log.clone());
         let (to_control, sightings) = learning::channel();
         let mut benches = Vec::new();
         for (worker, set_up) in options.workers.into_iter().enumerate() {
@@ -191,7 +112,6 @@ impl Switch {
             };
             benches.push((bench, set_up));
         }
-        drop(to_control);
         let snapshot = state.publish(&[]);
         let alarm = Arc::new(Alarm::default());
         let mut workers = Vec::new();
@@ -230,7 +150,7 @@ impl Switch {
         let learner = {
             let (state, workers) = (state.clone(), workers.clone());
             spawn("learning", move || {
-                learn(&state, &workers, &sightings, start)
+                learning::run(&state, &workers, &sightings, start)
             })
         };
         let balancer = {
@@ -256,6 +176,8 @@ impl Switch {
             workers,
             threads: Mutex::new(threads),
             alarm,
+            learning: Mutex::new(Some(to_control)),
+            log,
             start,
         }))
     }
@@ -265,7 +187,42 @@ impl Switch {
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         self.alarm.end();
+        // The learning thread ends when nobody can tell it anything any more.
+        *self.learning() = None;
         stop(&self.workers, threads);
+    }
+
+    /// Adds a network, to which ports can be added.
+    ///
+    /// # Errors
+    /// [`NetworkError`], with nothing changed.
+    pub fn add_network(&self, spec: NetworkSpec) -> Result<NetworkId, NetworkError> {
+        self.state().add_network(spec)
+    }
+
+    /// Changes what a network is like. In force when this returns.
+    ///
+    /// # Errors
+    /// [`NetworkError`], with nothing changed.
+    pub fn set_network(
+        &self,
+        network: NetworkId,
+        policy: NetworkPolicy,
+    ) -> Result<(), NetworkError> {
+        self.state().set_network(network, policy, &self.workers)?;
+        if let Some(learning) = &*self.learning() {
+            // If the channel is full, it looks at the clock anyway.
+            let _ = learning.try_send(Note::OtherAges);
+        }
+        Ok(())
+    }
+
+    /// Removes a network that has no ports.
+    ///
+    /// # Errors
+    /// [`NetworkError`], with nothing changed.
+    pub fn remove_network(&self, network: NetworkId) -> Result<(), NetworkError> {
+        self.state().remove_network(network)
     }
 
     /// Adds a port: its queue is allocated, its filters are set, and it waits for a machine.
@@ -276,9 +233,25 @@ impl Switch {
         self.state().add_port(spec)
     }
 
-    /// Changes what the traffic of `port` must keep to. In force when this returns.
-    pub fn set_policy(&self, port: PortId, policy: PortPolicy) {
-        self.state().set_policy(port, policy, &self.workers);
+    /// Changes of a port what is different in `settings`, while it runs: all of it or, if something is refused, nothing.
+    /// In force when this returns. Nothing else notices.
+    ///
+    /// # Errors
+    /// [`PortError`], with nothing changed.
+    pub fn set_port(&self, port: PortId, settings: PortSettings) -> Result<(), PortError> {
+        self.state().set_port(port, settings, &self.workers)
+    }
+
+    /// Removes a port. Back when no worker touches its machine's memory any more (F3). Who serves its frontend must be
+    /// ended before; a connection that is still there fails.
+    pub fn remove_port(&self, port: PortId) {
+        self.state().remove_port(port, &self.workers);
+    }
+
+    /// What happens from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.log.reader()
     }
 
     /// A frontend has come to `port`. `sink` is told, on a worker, of the first violation it commits.
@@ -319,7 +292,7 @@ impl Switch {
         state.publish_and_wait(&self.workers);
     }
 
-    /// Starts the sending half of a port's queue pair on the worker with the fewest rings.
+    /// Starts the sending half of a port's queue pair, on the worker with the fewest rings of those that may serve it.
     ///
     /// # Errors
     /// The operating system's, when the kick cannot be waited for.
@@ -330,23 +303,24 @@ impl Switch {
         ring: Box<dyn FromGuest>,
     ) -> io::Result<()> {
         let mut state = self.state();
-        let worker = state.worker_with_fewest_rings();
+        if !state.has_place_for_sender(port, pair) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let worker = state.worker_for(port);
         state.publish(&self.workers);
         let ring = Box::new(Ring::new(port, pair, ring));
         let load = ring.load.clone();
         self.workers[worker]
             .attach(ring)
             .map_err(|(_, error)| error)?;
-        if let Some(place) = state.sender(port, pair) {
-            *place = Some(Sender { worker, load });
-        }
+        state.set_sender(port, pair, Some(Sender { worker, load }));
         Ok(())
     }
 
     /// Stops the sending half of a port's queue pair. Back when its worker has let go of it.
     pub fn stop_from_guest(&self, port: PortId, pair: usize) -> Option<Box<dyn FromGuest>> {
         let mut state = self.state();
-        let sender = state.sender(port, pair)?.take()?;
+        let sender = state.set_sender(port, pair, None)?;
         let ring = self.workers[sender.worker].detach(port, pair)?;
         Some(ring.from_guest)
     }
@@ -401,9 +375,14 @@ impl Switch {
         });
         Status {
             workers: workers.collect(),
+            networks: state.network_status(),
             ports: state.port_status(),
             uptime_seconds: self.start.elapsed().as_secs(),
         }
+    }
+
+    fn learning(&self) -> MutexGuard<'_, Option<SyncSender<Note>>> {
+        self.learning.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -455,44 +434,5 @@ fn stop(workers: &[Handset], threads: Vec<JoinHandle<()>>) {
     }
     for thread in threads {
         let _ = thread.join();
-    }
-}
-
-/// The learning thread: turns sightings into dynamic filters, forgets those not seen for long. It
-/// sleeps until something is seen or the next address may expire, and ends with the workers.
-fn learn(
-    state: &Mutex<State>,
-    workers: &[Handset],
-    sightings: &Receiver<Sighting>,
-    start: Instant,
-) {
-    let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = || Tick(start.elapsed().as_secs() as u32);
-    loop {
-        let expiry = lock()
-            .next_expiry()
-            .map(|expiry| Duration::from_secs(u64::from(expiry.0) + 1));
-        let first = match expiry {
-            None => sightings.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(expiry) => sightings.recv_timeout(expiry.saturating_sub(start.elapsed())),
-        };
-        match first {
-            Ok(first) => {
-                {
-                    let mut state = lock();
-                    if state.learn(std::iter::once(first).chain(sightings.try_iter()), now()) {
-                        state.publish(workers);
-                    }
-                }
-                std::thread::sleep(LEARNING_PAUSE);
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                let mut state = lock();
-                if state.age(now()) {
-                    state.publish(workers);
-                }
-            }
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
     }
 }

@@ -1,13 +1,11 @@
 //! Delivery: reserve receive buffers, copy, publish. One chain a destination queue (SINGLE_QUEUE).
 
-use nbl::{NblQueue, Pool, Side, TransferError};
-use shmem::BlockTable;
-use vmq::QueueId;
-
 use crate::offload::Finisher;
 use crate::patience::Patience;
-use crate::port::{Entry, ToGuest};
+use crate::port::{Entry, PortId, ToGuest};
 use crate::{DropReason, Fault, Lane, Reservation};
+use nbl::{NblQueue, Pool, Side, TransferError};
+use shmem::BlockTable;
 
 /// What one worker needs to deliver one burst.
 pub(crate) struct Delivery<'a, 'p> {
@@ -49,7 +47,7 @@ impl<'p> Delivery<'_, 'p> {
                 return Ok(());
             };
             let to = To {
-                place: (receiver.queue, ring),
+                place: (receiver.port, ring),
                 ring: &*to.ring,
                 patience: &to.patience,
                 lane,
@@ -146,7 +144,7 @@ impl<'p> Delivery<'_, 'p> {
 /// Where frames are delivered to.
 #[derive(Clone, Copy)]
 pub(crate) struct To<'a> {
-    pub(crate) place: (QueueId, u8),
+    pub(crate) place: (PortId, u8),
     pub(crate) ring: &'a dyn ToGuest,
     pub(crate) patience: &'a Patience,
     pub(crate) lane: &'a Lane,

@@ -26,6 +26,7 @@ mod deliver;
 mod doorbell;
 mod drop_reason;
 mod ethernet;
+mod event;
 mod learning;
 mod mailbox;
 mod meter;
@@ -38,18 +39,26 @@ mod reservation;
 mod ring;
 mod rss;
 mod snapshot;
+mod spec;
 mod state;
 mod status;
 mod turn;
 mod worker;
 
-pub use control::{Options, PortError, PortSpec, StartError, Switch, WorkerOptions};
+pub use control::Switch;
 pub use counters::{Counters, Lane, Totals};
 pub use doorbell::{Doorbell, Token, Waker};
 pub use drop_reason::DropReason;
+pub use event::{Event, Events, News, Occurrence};
 pub use port::{Fault, FaultSink, FromGuest, PortId, Pull, ToGuest, WhenFull};
 pub use reservation::{Filled, Reservation};
-pub use status::{FilterStatus, PairStatus, PortStatus, QueueStatus, Status, WorkerStatus};
+pub use spec::{
+    NetworkError, NetworkId, NetworkSpec, Options, PortError, PortSettings, PortSpec, StartError,
+    WorkerOptions,
+};
+pub use status::{
+    FilterStatus, NetworkStatus, PairStatus, PortStatus, QueueStatus, Status, WorkerStatus,
+};
 pub use worker::Idle;
 
 /// The largest frame a port may hand over, in bytes: 64 KiB of Ethernet payload and its header.
@@ -64,3 +73,6 @@ pub const MAX_PAIRS: usize = 16;
 /// The most ports a switch has: queue ids are 16 bits wide in an NBL, and every turn's tables are
 /// sized at start.
 pub const MAX_PORTS: usize = 1024;
+
+/// The most networks a switch has.
+pub const MAX_NETWORKS: usize = 256;

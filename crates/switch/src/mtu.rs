@@ -14,7 +14,9 @@ use crate::offload::Offload;
 /// A port's MTU: the smaller of what the administrator configured and what the VMM told.
 #[derive(Debug)]
 pub(crate) struct Mtu {
-    configured: Option<u16>,
+    configured: AtomicU32,
+    told: AtomicU32,
+    /// The smaller of both. Control alone writes, one change at a time.
     limit: AtomicU32,
 }
 
@@ -25,15 +27,27 @@ pub(crate) struct Limit(u32);
 impl Mtu {
     pub(crate) fn new(configured: Option<u16>) -> Self {
         Self {
-            configured,
+            configured: AtomicU32::new(Limit::of(configured).0),
+            told: AtomicU32::new(Limit::of(None).0),
             limit: AtomicU32::new(Limit::of(configured).0),
         }
     }
 
+    /// Notes what the administrator wants from now on.
+    pub(crate) fn configure(&self, mtu: Option<u16>) {
+        self.configured.store(Limit::of(mtu).0, Relaxed);
+        self.settle();
+    }
+
     /// Notes what the VMM tells its guest.
     pub(crate) fn tell(&self, told: u16) {
-        let smaller = self.configured.map_or(told, |mtu| mtu.min(told));
-        self.limit.store(Limit::of(Some(smaller)).0, Relaxed);
+        self.told.store(Limit::of(Some(told)).0, Relaxed);
+        self.settle();
+    }
+
+    fn settle(&self) {
+        let [configured, told] = [&self.configured, &self.told].map(|limit| limit.load(Relaxed));
+        self.limit.store(configured.min(told), Relaxed);
     }
 
     pub(crate) fn effective(&self) -> Option<u16> {
@@ -89,6 +103,10 @@ mod tests {
         mtu.tell(1400);
         assert_eq!(mtu.effective(), Some(1400));
         mtu.tell(1450);
+        assert_eq!(mtu.effective(), Some(1450));
+        mtu.configure(Some(1300));
+        assert_eq!(mtu.effective(), Some(1300));
+        mtu.configure(None);
         assert_eq!(mtu.effective(), Some(1450));
         let unlimited = Mtu::new(None);
         assert_eq!(unlimited.effective(), None);

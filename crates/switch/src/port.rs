@@ -16,9 +16,10 @@ use crate::offload::Offloads;
 use crate::patience::Patience;
 use crate::policy::Policy;
 use crate::rss::{self, IndirectionTable};
+use crate::spec::NetworkId;
 use crate::{Counters, Lane, Reservation};
 
-/// A port's place in the switch.
+/// A port's place in the switch: another port may have it when this one is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortId(pub u16);
 
@@ -134,34 +135,20 @@ pub enum WhenFull {
 
 /// A connected port, as every worker's snapshot holds it.
 pub(crate) struct Entry {
+    pub(crate) port: PortId,
+    pub(crate) network: NetworkId,
     pub(crate) queue: QueueId,
     /// Its running to-guest rings. There is none while the frontend changes memory.
     pub(crate) receivers: Box<[Arc<Receiver>]>,
     /// Which of them takes which flow.
-    table: IndirectionTable,
+    pub(crate) table: IndirectionTable,
     pub(crate) counters: Arc<Counters>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) when_full: WhenFull,
     pub(crate) policy: Arc<Policy>,
 }
 
 impl Entry {
-    pub(crate) fn new(
-        queue: QueueId,
-        receivers: Box<[Arc<Receiver>]>,
-        counters: Arc<Counters>,
-        gate: Arc<Gate>,
-        policy: Arc<Policy>,
-    ) -> Self {
-        Self {
-            queue,
-            table: IndirectionTable::even(receivers.len()),
-            receivers,
-            counters,
-            gate,
-            policy,
-        }
-    }
-
     #[inline]
     pub(crate) fn has_several_rings(&self) -> bool {
         self.receivers.len() > 1
@@ -203,7 +190,7 @@ impl Entry {
 
     /// Whether a frame that found no buffers in a ring may wait for them.
     pub(crate) fn may_wait(&self, ring: u8, start: Instant) -> bool {
-        self.gate.when_full == WhenFull::Hold && self.patience(ring).may_wait(start)
+        self.when_full == WhenFull::Hold && self.patience(ring).may_wait(start)
     }
 
     /// The patience with one of its rings, or with a port of which no ring runs.
@@ -234,17 +221,15 @@ pub(crate) struct Gate {
     failed: AtomicBool,
     /// With the port while none of its rings runs.
     patience: Patience,
-    when_full: WhenFull,
     pub(crate) mtu: Mtu,
     sink: FaultSink,
 }
 
 impl Gate {
-    pub(crate) fn new(sink: FaultSink, when_full: WhenFull, mtu: Option<u16>) -> Self {
+    pub(crate) fn new(sink: FaultSink, mtu: Option<u16>) -> Self {
         Self {
             failed: AtomicBool::new(false),
             patience: Patience::default(),
-            when_full,
             mtu: Mtu::new(mtu),
             sink,
         }

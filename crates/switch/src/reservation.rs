@@ -1,6 +1,6 @@
 //! Receive buffers that a worker has reserved at one port and is filling.
 
-use vmq::QueueId;
+use crate::PortId;
 
 /// The most receive buffers that one reservation holds. A frame of 64 KiB over 2 KiB buffers takes 33.
 const CAPACITY: usize = 4096;
@@ -25,8 +25,8 @@ pub struct Reservation {
     misfits: u16,
     ticket: u64,
     ran_out_at: u16,
-    /// The queue and the ring whose buffers are reserved and not yet published.
-    open: Option<(QueueId, u8)>,
+    /// The port and the ring whose buffers are reserved and not yet published.
+    open: Option<(PortId, u8)>,
 }
 
 impl Reservation {
@@ -41,8 +41,8 @@ impl Reservation {
         }
     }
 
-    /// Starts a reservation of the buffers of one ring of a queue.
-    pub(crate) fn begin(&mut self, place: (QueueId, u8)) {
+    /// Starts a reservation of the buffers of one ring of a port.
+    pub(crate) fn begin(&mut self, place: (PortId, u8)) {
         self.clear();
         self.open = Some(place);
     }
@@ -52,9 +52,9 @@ impl Reservation {
         self.open = None;
     }
 
-    /// The queue and the ring whose buffers were reserved when a panic cut the turn short. They are emptied, for
+    /// The port and the ring whose buffers were reserved when a panic cut the turn short. They are emptied, for
     /// nobody knows what is in them.
-    pub(crate) fn abandon(&mut self) -> Option<(QueueId, u8)> {
+    pub(crate) fn abandon(&mut self) -> Option<(PortId, u8)> {
         let place = self.open.take()?;
         self.void_all();
         (!self.buffers.is_empty()).then_some(place)

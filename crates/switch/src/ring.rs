@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use vmq::QueueId;
-
 use crate::PortId;
 use crate::port::{FromGuest, Receiver};
 use crate::snapshot::Snapshot;
@@ -59,7 +57,7 @@ impl Load {
 /// What frames wait for: that a guest posts more buffers in one of its rings than it had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
-    pub(crate) queue: QueueId,
+    pub(crate) port: PortId,
     pub(crate) ring: u8,
     pub(crate) posted: u16,
 }
@@ -69,13 +67,13 @@ impl Wait {
     fn goes_on(self, snapshot: &Snapshot, start: Instant) -> bool {
         self.is_in_vain(snapshot)
             && snapshot
-                .queue(self.queue)
+                .port(self.port)
                 .is_some_and(|receiver| receiver.patience(self.ring).is_tried(start))
     }
 
     /// Whether no buffer came.
     fn is_in_vain(self, snapshot: &Snapshot) -> bool {
-        let Some(receiver) = snapshot.queue(self.queue) else {
+        let Some(receiver) = snapshot.port(self.port) else {
             return false;
         };
         let has_no_more = |to: &Receiver| to.ring.posted() == self.posted;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use shmem::BlockTable;
 use vmq::{QueueId, Table};
 
-use crate::PortId;
-use crate::port::Entry;
+use crate::port::{Entry, PortId};
+use crate::spec::NetworkId;
 
 /// The state of the switch as of one change.
 ///
@@ -15,9 +15,15 @@ use crate::port::Entry;
 /// is unmapped on a control thread, never on a worker.
 pub(crate) struct Snapshot {
     pub(crate) blocks: Arc<BlockTable>,
-    pub(crate) table: Arc<Table>,
     /// By port.
     ports: Box<[Option<Arc<Entry>>]>,
+    /// By network.
+    networks: Box<[Option<Arc<View>>]>,
+}
+
+/// One network: where its frames go. The next snapshot has the same view of a network in which nothing changed.
+pub(crate) struct View {
+    pub(crate) table: Arc<Table>,
     /// By queue id.
     queues: Box<[Option<Arc<Entry>>]>,
     /// The flood group behind default queue 0.
@@ -27,18 +33,43 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     pub(crate) fn new(
         blocks: Arc<BlockTable>,
-        table: Arc<Table>,
         ports: Box<[Option<Arc<Entry>>]>,
+        networks: Box<[Option<Arc<View>>]>,
     ) -> Self {
-        let last_queue = ports
-            .iter()
-            .flatten()
-            .map(|entry| entry.queue.0)
-            .max()
-            .unwrap_or(0);
-        let mut queues = vec![None; usize::from(last_queue) + 1].into_boxed_slice();
-        for entry in ports.iter().flatten() {
-            queues[usize::from(entry.queue.0)] = Some(entry.clone());
+        Self {
+            blocks,
+            ports,
+            networks,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn port(&self, port: PortId) -> Option<&Arc<Entry>> {
+        self.ports.get(usize::from(port.0))?.as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn network(&self, network: NetworkId) -> Option<&View> {
+        self.networks.get(usize::from(network.0))?.as_deref()
+    }
+
+    /// Whether every network has the filters that it has in `other`.
+    pub(crate) fn has_tables_of(&self, other: &Self) -> bool {
+        let table = |view: &Option<Arc<View>>| Some(Arc::as_ptr(&view.as_ref()?.table));
+        let others = other.networks.iter().map(table);
+        self.networks.iter().map(table).eq(others)
+    }
+}
+
+impl View {
+    pub(crate) fn new<'a>(table: Arc<Table>, ports: impl Iterator<Item = &'a Arc<Entry>>) -> Self {
+        let mut queues = Vec::new();
+        for entry in ports {
+            let at = usize::from(entry.queue.0);
+            if queues.len() <= at {
+                queues.resize(at + 1, None);
+            }
+            queues[at] = Some(entry.clone());
         }
         let members = table
             .members()
@@ -47,17 +78,10 @@ impl Snapshot {
             .filter(|entry| !entry.receivers.is_empty())
             .collect();
         Self {
-            blocks,
             table,
-            ports,
-            queues,
+            queues: queues.into(),
             members,
         }
-    }
-
-    #[inline]
-    pub(crate) fn port(&self, port: PortId) -> Option<&Arc<Entry>> {
-        self.ports.get(usize::from(port.0))?.as_ref()
     }
 
     /// The port behind `queue`. An id that no longer exists has none (F7).

@@ -1,11 +1,16 @@
 //! What the switch can say of itself: plain values, for whoever renders them.
 
 use crate::counters::Totals;
+use crate::policy::NetworkPolicy;
+use crate::port::PortId;
+use crate::spec::NetworkId;
 
 /// The switch at one moment.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// Configured ports, by name.
+    /// Networks, by id; the default one is the first.
+    pub networks: Vec<NetworkStatus>,
+    /// Ports, by id.
     pub ports: Vec<PortStatus>,
     /// Workers, in order.
     pub workers: Vec<WorkerStatus>,
@@ -13,11 +18,30 @@ pub struct Status {
     pub uptime_seconds: u64,
 }
 
+/// One network.
+#[derive(Clone, Debug)]
+pub struct NetworkStatus {
+    /// Its id.
+    pub id: NetworkId,
+    /// Its configured name.
+    pub name: String,
+    /// What it is like.
+    pub policy: NetworkPolicy,
+    /// How many ports it has.
+    pub ports: usize,
+    /// How many filters it has, configured and learnt.
+    pub filters: usize,
+}
+
 /// One port.
 #[derive(Clone, Debug)]
 pub struct PortStatus {
+    /// Its id.
+    pub id: PortId,
     /// Its configured name.
     pub name: String,
+    /// Name of the network that it is in.
+    pub network: String,
     /// A frontend is connected.
     pub is_connected: bool,
     /// Both rings of a queue pair run.

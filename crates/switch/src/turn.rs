@@ -13,7 +13,7 @@ use crate::offload::{Finisher, Offload};
 use crate::policy::{Verdict, judge};
 use crate::port::Entry;
 use crate::ring::{Ring, Wait};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, View};
 use crate::{DropReason, Fault, Lane, Pull, Reservation};
 
 /// The most bytes a ring may take of one turn: 8 frames of 64 KiB, so that a sender of large frames
@@ -54,6 +54,9 @@ pub(crate) fn run(
 ) -> Result<Outcome, Fault> {
     bench.pool.reset();
     bench.learner.start_burst(bench.tick);
+    let Some(network) = snapshot.network(port.network) else {
+        return Ok(Outcome::default());
+    };
     let lane = port.counters.lane(bench.worker);
     let offloads = Cell::new(false);
     let pull = Pull {
@@ -69,7 +72,7 @@ pub(crate) fn run(
         return Ok(Outcome::default());
     }
     let mut burst = Burst {
-        snapshot,
+        network,
         port,
         lane,
         learner: &mut bench.learner,
@@ -134,7 +137,7 @@ impl Waits {
     fn note(&mut self, wait: Wait) {
         *self = match self {
             Self::Nobody => Self::One(wait),
-            Self::One(first) if (first.queue, first.ring) == (wait.queue, wait.ring) => {
+            Self::One(first) if (first.port, first.ring) == (wait.port, wait.ring) => {
                 Self::One(wait)
             }
             _ => Self::Several,
@@ -150,7 +153,7 @@ impl Waits {
 }
 
 struct Burst<'a, 'p> {
-    snapshot: &'a Snapshot,
+    network: &'a View,
     port: &'a Entry,
     lane: &'a Lane,
     learner: &'a mut Learner,
@@ -205,8 +208,8 @@ impl<'a, 'p> Burst<'a, 'p> {
     fn place(&mut self, frame: Nbl<'p>, judged: &mut Judged<'a>) -> Place {
         let lookahead = frame.lookahead();
         let verdict = judged.again(lookahead).unwrap_or_else(|| {
-            let verdict = judge(lookahead, self.port, self.snapshot, self.learner, self.tick);
-            judged.note(lookahead, verdict, self.snapshot, self.port.policy.is_deep);
+            let verdict = judge(lookahead, self.port, self.network, self.learner, self.tick);
+            judged.note(lookahead, verdict, self.network, self.port.policy.is_deep);
             verdict
         });
         match verdict {
@@ -296,7 +299,7 @@ impl<'a, 'p> Burst<'a, 'p> {
     fn unicast(&mut self, classes: &mut Classifier<'p>) -> Result<(), Fault> {
         for (place, mut chain) in classes.drain() {
             let (queue, ring) = (QueueId(place as u16), (place >> 16) as u8);
-            let Some(receiver) = self.snapshot.queue(queue) else {
+            let Some(receiver) = self.network.queue(queue) else {
                 self.lane
                     .dropped(DropReason::NoReceiver, chain.len() as u64);
                 self.done.append(&mut chain);
@@ -310,7 +313,7 @@ impl<'a, 'p> Burst<'a, 'p> {
             }
             let posted = self.delivery.reservation.posted_when_out();
             let wait = Wait {
-                queue,
+                port: receiver.port,
                 ring,
                 posted,
             };
@@ -336,7 +339,7 @@ impl<'a, 'p> Burst<'a, 'p> {
         self.lane.flooded(chain.len() as u64);
         let mut receivers = 0;
         for member in self
-            .snapshot
+            .network
             .members()
             .iter()
             .filter(|member| member.queue != self.port.queue)
@@ -411,14 +414,14 @@ impl<'a> Judged<'a> {
     }
 
     #[inline]
-    fn note(&mut self, lookahead: &[u8], verdict: Verdict, snapshot: &'a Snapshot, is_once: bool) {
+    fn note(&mut self, lookahead: &[u8], verdict: Verdict, network: &'a View, is_once: bool) {
         let header = lookahead.first_chunk().filter(|_| !is_once);
         self.verdict = header.map(|header| {
             self.header = *header;
             verdict
         });
         self.receiver = match verdict {
-            Verdict::Queue(queue) => snapshot.queue(queue).map(|entry| &**entry),
+            Verdict::Queue(queue) => network.queue(queue).map(|entry| &**entry),
             _ => None,
         };
     }

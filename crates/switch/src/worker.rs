@@ -303,7 +303,7 @@ impl Worker {
         for command in self.mailbox.take() {
             match command {
                 Command::Snapshot(snapshot, done) => {
-                    if !Arc::ptr_eq(&self.snapshot.table, &snapshot.table) {
+                    if !snapshot.has_tables_of(&self.snapshot) {
                         self.bench.learner.forget();
                     }
                     self.snapshot = snapshot;
@@ -375,10 +375,10 @@ impl Worker {
 /// before them.
 #[cold]
 fn publish_abandoned(bench: &mut Bench, snapshot: &Snapshot) {
-    let Some((queue, ring)) = bench.reservation.abandon() else {
+    let Some((port, ring)) = bench.reservation.abandon() else {
         return;
     };
-    let Some(receiver) = snapshot.queue(queue) else {
+    let Some(receiver) = snapshot.port(port) else {
         return;
     };
     let Some(to) = receiver.receiver(ring) else {

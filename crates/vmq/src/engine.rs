@@ -70,6 +70,11 @@ impl Engine {
         self.capabilities
     }
 
+    /// Keeps learned filters for another time than before, those that are there too.
+    pub fn set_max_age(&mut self, max_age: Span) {
+        self.capabilities.max_age = max_age;
+    }
+
     /// `OID_RECEIVE_FILTER_ALLOCATE_QUEUE`: a queue with the lowest free id.
     ///
     /// Refused with INVALID_PARAMETER if no processor is named (Q3) or a name is too long, with RESOURCES if no queue is

@@ -4,19 +4,15 @@ use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ports::vhost_user::{Mode as Side, Port};
 use switch::{
-    DropReason, Options, PairStatus, PortError, PortSpec, PortStatus, Switch, WorkerStatus,
+    DropReason, Options, PairStatus, PortError, PortSettings, PortSpec, PortStatus, Switch,
+    WorkerStatus,
 };
 
 use crate::config::{Mode, Plan};
 use crate::control::{FilterView, PairView, PortView, QueueView, StatusView, Traffic, WorkerView};
-
-/// How long an address that was learnt is kept after its last frame: what bridges do (IEEE 802.1Q,
-/// 8.8.3).
-const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// Why the switch or one of its ports did not start.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +59,6 @@ impl Live {
         let workers = ports::workers(cpus).map_err(StartError::Bells)?;
         let switch = Switch::start(Options {
             workers,
-            max_age: MAX_AGE,
             idle: plan.idle,
         })?;
         let known = plan
@@ -84,10 +79,13 @@ impl Live {
             let name = || port.name.clone();
             let spec = PortSpec {
                 name: name(),
-                filters: port.filters.clone(),
-                mtu: port.mtu,
-                when_full: port.when_full,
-                policy: Default::default(),
+                settings: PortSettings {
+                    filters: port.filters.clone(),
+                    mtu: port.mtu,
+                    when_full: port.when_full,
+                    ..PortSettings::default()
+                },
+                ..PortSpec::default()
             };
             let id = switch.add_port(spec).map_err(|error| StartError::Add {
                 name: name(),
@@ -144,6 +142,7 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
         pairs,
         queue,
         totals,
+        ..
     } = port;
     let filters = queue.filters.into_iter().map(|filter| FilterView {
         mac: filter.mac,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ports::vhost_user::{Mode, Port};
-use switch::{Idle, Options, PortSpec, PortStatus, Switch};
+use switch::{Idle, NetworkId, Options, PortSettings, PortSpec, PortStatus, Switch};
 use testkit::frontend::Frontend;
 use testkit::guest::{Guest, GuestOptions};
 use vmq::Filter;
@@ -30,15 +30,15 @@ impl Bench {
 
     /// As [`Bench::new`], with configured addresses.
     pub(crate) fn with_filters(workers: usize, filters: &[Vec<Filter>]) -> Self {
-        let specs = filters.iter().map(|filters| PortSpec {
+        let settings = filters.iter().map(|filters| PortSettings {
             filters: filters.clone(),
-            ..PortSpec::default()
+            ..PortSettings::default()
         });
-        Self::with_ports(workers, Idle::Adapt, specs.collect())
+        Self::with_ports(workers, Idle::Adapt, settings.collect())
     }
 
-    /// As [`Bench::new`], with everything that can be set. The ports' names are given here.
-    pub(crate) fn with_ports(workers: usize, idle: Idle, specs: Vec<PortSpec>) -> Self {
+    /// As [`Bench::new`], with everything that can be set.
+    pub(crate) fn with_ports(workers: usize, idle: Idle, ports: Vec<PortSettings>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "vmq-ports-{}-{}",
@@ -50,31 +50,28 @@ impl Bench {
         let workers = (0..workers)
             .flat_map(|_| ports::workers(&[]).unwrap())
             .collect();
-        let switch = Switch::start(Options {
-            workers,
-            max_age: Duration::from_secs(300),
-            idle,
-        })
-        .unwrap();
+        let switch = Switch::start(Options { workers, idle }).unwrap();
         let mut bench = Self {
             switch,
             ports: Vec::new(),
             dir,
         };
-        for spec in specs {
-            bench.add_port(spec);
+        for settings in ports {
+            bench.add_port(NetworkId::DEFAULT, settings);
         }
         bench
     }
 
-    fn add_port(&mut self, spec: PortSpec) {
+    /// One more port.
+    pub(crate) fn add_port(&mut self, network: NetworkId, settings: PortSettings) {
         let name = format!("p{}", self.ports.len());
         let listener = UnixListener::bind(self.socket(self.ports.len())).unwrap();
         let id = self
             .switch
             .add_port(PortSpec {
                 name: name.clone(),
-                ..spec
+                network,
+                settings,
             })
             .unwrap();
         self.ports

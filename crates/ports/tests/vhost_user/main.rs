@@ -7,6 +7,7 @@ mod lifecycle;
 mod model;
 mod moves;
 mod multiqueue;
+mod networks;
 mod offload;
 mod panics;
 mod settings;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switch::{DropReason, Idle, PortSpec, WhenFull};
+use switch::{DropReason, Idle, PortSettings, WhenFull};
 use testkit::frontend::{Answer, Message, RawFrontend};
 use testkit::guest::GuestOptions;
 use vhost::vhost_user::message::FrontendReq;
@@ -13,11 +13,11 @@ use crate::traffic::{A, B, BROADCAST, frame};
 
 #[test]
 fn a_receiver_not_to_be_waited_for_loses_frames_at_once_and_they_are_counted() {
-    let impatient = PortSpec {
+    let impatient = PortSettings {
         when_full: WhenFull::Drop,
-        ..PortSpec::default()
+        ..PortSettings::default()
     };
-    let bench = Bench::with_ports(1, Idle::Adapt, vec![PortSpec::default(), impatient]);
+    let bench = Bench::with_ports(1, Idle::Adapt, vec![PortSettings::default(), impatient]);
     let small = GuestOptions {
         ring_size: 64,
         ..GuestOptions::default()
@@ -39,7 +39,7 @@ fn a_receiver_not_to_be_waited_for_loses_frames_at_once_and_they_are_counted() {
 
 #[test]
 fn a_worker_told_to_spin_never_sleeps_and_needs_no_kick() {
-    let bench = Bench::with_ports(1, Idle::Spin, vec![PortSpec::default(); 2]);
+    let bench = Bench::with_ports(1, Idle::Spin, vec![PortSettings::default(); 2]);
     let worker = || bench.switch.status().workers.swap_remove(0);
     for event_idx in [false, true] {
         let options = GuestOptions {
@@ -68,9 +68,9 @@ fn a_worker_told_to_spin_never_sleeps_and_needs_no_kick() {
 
 #[test]
 fn frames_larger_than_the_mtu_are_dropped_at_the_port_whose_mtu_it_is() {
-    let mtu = |mtu| PortSpec {
+    let mtu = |mtu| PortSettings {
         mtu,
-        ..PortSpec::default()
+        ..PortSettings::default()
     };
     let bench = Bench::with_ports(1, Idle::Adapt, [None, Some(1500), None].map(mtu).into());
     let [mut a, mut b, mut c] = [0, 1, 2].map(|port| bench.attach(port, GuestOptions::default()));
@@ -104,11 +104,11 @@ fn frames_larger_than_the_mtu_are_dropped_at_the_port_whose_mtu_it_is() {
 
 #[test]
 fn the_mtu_that_a_frontend_tells_counts_until_it_goes() {
-    let spec = PortSpec {
+    let spec = PortSettings {
         mtu: Some(9000),
-        ..PortSpec::default()
+        ..PortSettings::default()
     };
-    let bench = Bench::with_ports(1, Idle::Adapt, vec![PortSpec::default(), spec]);
+    let bench = Bench::with_ports(1, Idle::Adapt, vec![PortSettings::default(), spec]);
     let mut a = bench.attach(0, GuestOptions::default());
     for (told, counts) in [(1400, 1400), (65_535, 9000)] {
         let mut b = bench.attach(1, GuestOptions::default());
@@ -130,11 +130,11 @@ fn the_mtu_that_a_frontend_tells_counts_until_it_goes() {
 #[test]
 fn an_mtu_is_offered_where_one_is_configured() {
     const MTU: u64 = 1 << 3;
-    let spec = PortSpec {
+    let spec = PortSettings {
         mtu: Some(1500),
-        ..PortSpec::default()
+        ..PortSettings::default()
     };
-    let bench = Bench::with_ports(1, Idle::Adapt, vec![spec, PortSpec::default()]);
+    let bench = Bench::with_ports(1, Idle::Adapt, vec![spec, PortSettings::default()]);
     for (port, offered) in [(0, MTU), (1, 0)] {
         let raw = RawFrontend::connect(bench.socket(port), PATIENCE).unwrap();
         let Answer::Reply(features) = raw

@@ -6,7 +6,7 @@ use crate::DropReason;
 use crate::ethernet::Header;
 use crate::learning::Learner;
 use crate::port::Entry;
-use crate::snapshot::Snapshot;
+use crate::snapshot::View;
 
 /// Where a frame goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) enum Verdict {
 pub(crate) fn judge(
     lookahead: &[u8],
     port: &Entry,
-    snapshot: &Snapshot,
+    network: &View,
     learner: &mut Learner,
     tick: Tick,
 ) -> Verdict {
@@ -35,13 +35,13 @@ pub(crate) fn judge(
     if header.source.is_multicast() {
         return Verdict::Drop(DropReason::InvalidSource);
     }
-    match snapshot.table.lookup(header.vlan, header.source) {
-        Some(hit) if hit.queue == sender => snapshot.table.mark_seen(hit.entry, tick),
+    match network.table.lookup(header.vlan, header.source) {
+        Some(hit) if hit.queue == sender => network.table.mark_seen(hit.entry, tick),
         // Configured for another port: nothing is learnt against the configuration.
         Some(hit) if !hit.is_learned() => {}
-        _ => learner.ask(sender, header.vlan, header.source),
+        _ => learner.ask(port.port, header.vlan, header.source),
     }
-    match snapshot.table.lookup(header.vlan, header.destination) {
+    match network.table.lookup(header.vlan, header.destination) {
         Some(hit) if hit.queue == sender => Verdict::Drop(DropReason::SamePort),
         Some(hit) if !hit.is_learned() => Verdict::Queue(hit.queue),
         // To itself: it lies behind the port that it was just seen at, learnt or not yet.
