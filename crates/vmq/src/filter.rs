@@ -15,10 +15,13 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{FilterId, Ids, QueueId, VlanId};
+use crate::capabilities::Offer;
+use crate::id::{Binding, FilterId, Ids, QueueId, VlanId};
+use crate::learn::Station;
 use crate::mac::Mac;
 use crate::status::NdisStatus;
 use crate::tick::Tick;
+use crate::version::NdisVersion;
 
 /// A static filter's tests; a frame must pass both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +54,8 @@ pub struct FilterInfo {
     pub filter: Filter,
     /// When a frame from this address was last seen; only learned filters keep it.
     pub last_seen: Option<Tick>,
+    /// How often a learned filter has moved in a row, see [`Learned::Moved`](crate::Learned::Moved).
+    pub moves: u32,
 }
 
 impl Filter {
@@ -64,12 +69,17 @@ impl Filter {
         vlan_passes && mac == self.mac
     }
 
-    pub(crate) fn check(&self) -> Result<(), NdisStatus> {
-        let vlan_exists = match self.vlan {
-            VlanTest::Id(id) => id.is_valid() && id != VlanId::UNTAGGED,
-            VlanTest::UntaggedOrZero | VlanTest::Any => true,
+    /// Whether it accepts any frame, and can be had: tests of VLAN ids may be switched off (T8), and NDIS 6.20 has no filter
+    /// that leaves the VLAN open (T6).
+    pub(crate) fn check(&self, offer: &Offer) -> Result<(), NdisStatus> {
+        let is_offered = match self.vlan {
+            VlanTest::Id(id) => {
+                id.is_valid() && id != VlanId::UNTAGGED && offer.settings.has_vlan_filtering
+            }
+            VlanTest::UntaggedOrZero => true,
+            VlanTest::Any => offer.has_version(NdisVersion::V6_30),
         };
-        if vlan_exists && !self.mac.is_multicast() {
+        if is_offered && !self.mac.is_multicast() {
             Ok(())
         } else {
             Err(NdisStatus::INVALID_PARAMETER)
@@ -135,6 +145,15 @@ impl Key {
         }
     }
 
+    /// The station that a learned filter with this key, on `queue`, stands for.
+    pub(crate) const fn station(self, queue: QueueId) -> Station {
+        Station {
+            vlan: self.vlan(),
+            mac: self.mac(),
+            queue,
+        }
+    }
+
     #[inline]
     pub(crate) const fn word(self) -> u64 {
         self.0
@@ -163,8 +182,29 @@ impl PartialOrd for Key {
 #[derive(Debug)]
 pub(crate) struct StaticFilters {
     ids: Ids,
-    by_id: BTreeMap<FilterId, (QueueId, Filter)>,
+    by_id: BTreeMap<FilterId, StaticFilter>,
     by_key: BTreeSet<(Key, FilterId)>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StaticFilter {
+    /// Who set it, and alone may clear it (T9).
+    pub(crate) owner: Binding,
+    pub(crate) queue: QueueId,
+    pub(crate) filter: Filter,
+}
+
+impl StaticFilter {
+    pub(crate) fn info(self, id: FilterId) -> FilterInfo {
+        FilterInfo {
+            id: Some(id),
+            queue: self.queue,
+            filter: self.filter,
+            last_seen: None,
+            moves: 0,
+        }
+    }
 }
 
 impl StaticFilters {
@@ -180,21 +220,31 @@ impl StaticFilters {
         self.by_id.len()
     }
 
-    pub(crate) fn insert(&mut self, queue: QueueId, filter: Filter) -> Option<FilterId> {
+    /// Whether no id beyond `limit` is in use.
+    pub(crate) fn fit(&self, limit: u16) -> bool {
+        self.ids.fit(limit)
+    }
+
+    /// Moves the limit to one that they [`fit`](StaticFilters::fit).
+    pub(crate) fn set_limit(&mut self, limit: u16) {
+        self.ids.set_limit(limit);
+    }
+
+    pub(crate) fn insert(&mut self, set: StaticFilter) -> Option<FilterId> {
         let id = FilterId(self.ids.take()?);
-        self.by_id.insert(id, (queue, filter));
-        self.by_key.insert((filter.key(), id));
+        self.by_id.insert(id, set);
+        self.by_key.insert((set.filter.key(), id));
         Some(id)
     }
 
     pub(crate) fn remove(&mut self, id: FilterId) {
-        if let Some((_, filter)) = self.by_id.remove(&id) {
-            self.by_key.remove(&(filter.key(), id));
+        if let Some(set) = self.by_id.remove(&id) {
+            self.by_key.remove(&(set.filter.key(), id));
             self.ids.give_back(id.0);
         }
     }
 
-    pub(crate) fn find(&self, id: FilterId) -> Option<(QueueId, Filter)> {
+    pub(crate) fn find(&self, id: FilterId) -> Option<StaticFilter> {
         self.by_id.get(&id).copied()
     }
 
@@ -210,14 +260,12 @@ impl StaticFilters {
             .into_iter()
             .chain(first(key.with_any_vlan()))
             .min()?;
-        self.by_id.get(&id).map(|(queue, _)| *queue)
+        self.by_id.get(&id).map(|set| set.queue)
     }
 
     /// All of them, lowest id first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (FilterId, QueueId, Filter)> {
-        self.by_id
-            .iter()
-            .map(|(id, (queue, filter))| (*id, *queue, *filter))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (FilterId, StaticFilter)> {
+        self.by_id.iter().map(|(id, set)| (*id, *set))
     }
 }
 
@@ -291,9 +339,18 @@ mod tests {
             mac,
             vlan: VlanTest::Any,
         };
-        let first = filters.insert(QueueId(1), exact).unwrap();
-        filters.insert(QueueId(2), any).unwrap();
-        filters.insert(QueueId(3), exact).unwrap();
+        let mut set = |queue, filter| {
+            let (owner, queue) = (Binding(0), QueueId(queue));
+            let set = StaticFilter {
+                owner,
+                queue,
+                filter,
+            };
+            filters.insert(set).unwrap()
+        };
+        let first = set(1, exact);
+        set(2, any);
+        set(3, exact);
         let owner = |filters: &StaticFilters, vlan| filters.owner(Key::exact(VlanId(vlan), mac));
         assert_eq!(
             [owner(&filters, 7), owner(&filters, 8)],

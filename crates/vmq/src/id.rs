@@ -1,4 +1,4 @@
-//! Names of things as small numbers: queues, filters, VLANs.
+//! Names of things as small numbers: bindings, queues, filters, VLANs.
 //!
 //! Queue and filter ids are ULONG in the OIDs but 16 bits wide in a frame's out-of-band slot 14, so 16 bits are all there
 //! are. Ids are handed out lowest first: numbers stay small, tables indexed by them stay dense, and the filter order of
@@ -6,6 +6,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+
+/// Whoever makes requests: the binding of an overlying driver. What one has allocated or set, no other may change (T9, Q13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Binding(pub u32);
 
 /// A receive queue. 0 is the default queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,6 +100,39 @@ impl Ids {
         Some(self.highest)
     }
 
+    /// Whether [`take_this`](Ids::take_this) would give `id`.
+    pub(crate) fn has(&self, id: u16) -> bool {
+        (self.highest < id && id <= self.limit) || self.freed.contains(&id)
+    }
+
+    /// Takes one that somebody else has chosen; `false` if it is in use or beyond the limit.
+    pub(crate) fn take_this(&mut self, id: u16) -> bool {
+        if !self.has(id) {
+            return false;
+        }
+        if id > self.highest {
+            self.freed.extend(self.highest + 1..id);
+            self.highest = id;
+        } else {
+            self.freed.remove(&id);
+        }
+        true
+    }
+
+    /// Whether no id beyond `limit` is in use.
+    pub(crate) fn fit(&self, limit: u16) -> bool {
+        let freed = self.freed.range(limit.saturating_add(1)..).count();
+        self.highest <= limit || usize::from(self.highest - limit) == freed
+    }
+
+    /// Moves the limit to one that they [`fit`](Ids::fit).
+    pub(crate) fn set_limit(&mut self, limit: u16) {
+        debug_assert!(self.fit(limit), "ids beyond {limit} are in use");
+        self.freed.retain(|id| *id <= limit);
+        self.highest = self.highest.min(limit);
+        self.limit = limit;
+    }
+
     /// `id` came from [`take`](Ids::take) and is no longer in use.
     pub(crate) fn give_back(&mut self, id: u16) {
         let was_taken = id != 0 && id <= self.highest && self.freed.insert(id);
@@ -120,6 +157,33 @@ mod tests {
             [ids.take(), ids.take(), ids.take()],
             [Some(1), Some(3), None]
         );
+    }
+
+    #[test]
+    fn an_id_that_somebody_chose_is_taken_once() {
+        let mut ids = Ids::up_to(5);
+        assert!(ids.take_this(3) && !ids.take_this(3));
+        assert!(!ids.take_this(0) && !ids.take_this(6));
+        assert_eq!(
+            [ids.take(), ids.take(), ids.take()],
+            [Some(1), Some(2), Some(4)]
+        );
+        ids.give_back(2);
+        assert!(ids.take_this(2));
+        assert_eq!([ids.take(), ids.take()], [Some(5), None]);
+    }
+
+    #[test]
+    fn a_limit_moves_as_far_as_ids_are_free() {
+        let mut ids = Ids::up_to(4);
+        assert!(ids.take_this(2) && ids.take_this(4));
+        assert!(ids.fit(4) && !ids.fit(3));
+        ids.give_back(4);
+        assert!(ids.fit(2) && !ids.fit(1));
+        ids.set_limit(2);
+        assert_eq!([ids.take(), ids.take()], [Some(1), None]);
+        ids.set_limit(u16::MAX);
+        assert_eq!(ids.take(), Some(3));
     }
 
     #[test]

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::filter::{FilterInfo, Key};
-use crate::id::QueueId;
+use crate::id::{QueueId, VlanId};
+use crate::mac::Mac;
 use crate::tick::{Span, Tick};
 
 /// What became of an address that a guest was seen to use.
@@ -27,6 +28,9 @@ pub enum Learned {
     Moved {
         /// Where it was before.
         from: QueueId,
+        /// How often it has moved, each time within [`MOVES_WITHIN`] of the time before; 1 for a move after a quiet while. A
+        /// machine that is migrated moves once, an address that two machines use comes and goes.
+        moves: u32,
     },
     /// Frames to it go to this queue already.
     Known,
@@ -47,6 +51,9 @@ pub enum Reason {
     /// A static filter gives the address to another queue, and static filters win.
     #[error("a static filter gives the address to another queue")]
     StaticElsewhere,
+    /// It was learned on another queue, and addresses do not move to this one.
+    #[error("the address was learned on another queue and may not move to this one")]
+    NoMoves,
     /// The queue has as many learned filters as a queue may have.
     #[error("the queue has learned as many addresses as one queue may")]
     PerQueueLimit,
@@ -57,6 +64,20 @@ pub enum Reason {
     #[error("the queue does not exist, is not complete yet, or is being freed")]
     QueueNotRunning,
 }
+
+/// An address on a VLAN, and the queue that it was learned on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// Its VLAN.
+    pub vlan: VlanId,
+    /// Its address.
+    pub mac: Mac,
+    /// Where it was.
+    pub queue: QueueId,
+}
+
+/// Moves of an address that are no further apart are counted together.
+pub const MOVES_WITHIN: Span = Span(60);
 
 /// The moments at which addresses were last seen, shared by the engine and every table.
 pub(crate) type Marks = Arc<[AtomicU32]>;
@@ -85,6 +106,9 @@ pub(crate) struct LearnedFilter {
     pub(crate) queue: QueueId,
     /// Index of its mark.
     pub(crate) mark: u32,
+    /// Moves in a row, and when the last one was.
+    moves: u32,
+    moved: Tick,
 }
 
 impl LearnedFilters {
@@ -116,53 +140,89 @@ impl LearnedFilters {
             self.oldest = now;
         }
         self.marks[mark as usize].store(now.0, Ordering::Relaxed);
-        self.by_key.insert(key, LearnedFilter { queue, mark });
+        let learned = LearnedFilter {
+            queue,
+            mark,
+            moves: 0,
+            moved: now,
+        };
+        self.by_key.insert(key, learned);
     }
 
-    /// Puts `key` on `queue` and notes that it was seen.
-    pub(crate) fn renew(&mut self, key: Key, queue: QueueId, now: Tick) {
-        if let Some(learned) = self.by_key.get_mut(&key) {
-            learned.queue = queue;
+    /// Notes that `key` was seen.
+    pub(crate) fn renew(&mut self, key: Key, now: Tick) {
+        if let Some(learned) = self.by_key.get(&key) {
             mark(&self.marks[learned.mark as usize], now);
         }
     }
 
-    /// Removes `key`; answers whose it was.
-    pub(crate) fn remove(&mut self, key: Key) -> Option<QueueId> {
-        let learned = self.by_key.remove(&key)?;
-        self.free_marks.push(learned.mark);
-        Some(learned.queue)
+    /// Puts `key` on `queue`, where it was seen; answers how often it has moved in a row.
+    pub(crate) fn move_to(&mut self, key: Key, queue: QueueId, now: Tick) -> u32 {
+        self.renew(key, now);
+        let Some(learned) = self.by_key.get_mut(&key) else {
+            return 0;
+        };
+        if now.since(learned.moved) > MOVES_WITHIN {
+            learned.moves = 0;
+        }
+        learned.moves = learned.moves.saturating_add(1);
+        (learned.queue, learned.moved) = (queue, now);
+        learned.moves
     }
 
-    /// Removes what `condemned` says; answers whose they were, in key order.
+    /// Removes `key`; answers what it was.
+    pub(crate) fn remove(&mut self, key: Key) -> Option<Station> {
+        let learned = self.by_key.remove(&key)?;
+        self.free_marks.push(learned.mark);
+        Some(key.station(learned.queue))
+    }
+
+    /// Removes what `condemned` says; answers what that was, in key order.
     pub(crate) fn remove_where(
         &mut self,
         condemned: impl Fn(Key, QueueId, Tick) -> bool,
-    ) -> Vec<QueueId> {
-        let mut owners = Vec::new();
+    ) -> Vec<Station> {
+        let mut gone = Vec::new();
         let marks = &self.marks;
         let free_marks = &mut self.free_marks;
         self.by_key.retain(|key, learned| {
             let goes = condemned(*key, learned.queue, read(marks, learned.mark));
             if goes {
-                owners.push(learned.queue);
+                gone.push(key.station(learned.queue));
                 free_marks.push(learned.mark);
             }
             !goes
         });
-        owners
+        gone
     }
 
-    /// Removes what was not seen for `max_age`; answers whose they were.
-    pub(crate) fn expire(&mut self, now: Tick, max_age: Span) -> Vec<QueueId> {
-        let owners = self.remove_where(|_, _, seen| now.since(seen) >= max_age);
+    /// Removes what was not seen for `max_age`; answers what that was.
+    pub(crate) fn expire(&mut self, now: Tick, max_age: Span) -> Vec<Station> {
+        let expired = self.remove_where(|_, _, seen| now.since(seen) >= max_age);
         self.oldest = self.iter_seen().map(|(seen, _)| seen).min().unwrap_or(now);
-        owners
+        expired
     }
 
-    /// The filter that was silent for longest; of several, the one with the lowest key.
-    pub(crate) fn most_silent(&self) -> Option<Key> {
-        self.iter_seen().min().map(|(_, key)| key)
+    /// Removes so many of the filters on queues that `of` names, those silent for longest first, of these the lowest keys;
+    /// answers what they were.
+    pub(crate) fn remove_most_silent(
+        &mut self,
+        count: usize,
+        of: impl Fn(QueueId) -> bool,
+    ) -> Vec<Station> {
+        if count == 0 {
+            return Vec::new();
+        }
+        let candidates = self.iter().filter(|(_, learned)| of(learned.queue));
+        let mut candidates: Vec<_> = candidates
+            .map(|(key, learned)| (read(&self.marks, learned.mark), key))
+            .collect();
+        let count = count.min(candidates.len());
+        if count < candidates.len() {
+            candidates.select_nth_unstable(count);
+        }
+        let gone = candidates[..count].iter().map(|(_, key)| *key);
+        gone.filter_map(|key| self.remove(key)).collect()
     }
 
     /// A moment before which nothing expires, if there is anything to expire.
@@ -187,6 +247,7 @@ impl LearnedFilters {
                 queue: learned.queue,
                 filter: key.filter(),
                 last_seen: Some(read(&self.marks, learned.mark)),
+                moves: learned.moves,
             })
     }
 
@@ -227,8 +288,6 @@ fn read(marks: &Marks, mark: u32) -> Tick {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::VlanId;
-    use crate::mac::Mac;
 
     fn key(number: usize) -> Key {
         let [high, low] = (number as u16).to_be_bytes();
@@ -287,11 +346,12 @@ mod tests {
         let mut learned = LearnedFilters::new();
         for number in 0..1000 {
             learned.insert(key(number), QueueId(1), Tick(number as u32));
-            assert_eq!(learned.remove(key(number)), Some(QueueId(1)));
+            let station = |number| key(number).station(QueueId(1));
+            assert_eq!(learned.remove(key(number)), Some(station(number)));
             learned.insert(key(number + 1), QueueId(1), Tick(number as u32));
             assert_eq!(
                 learned.expire(Tick(number as u32 + 9), Span(9)),
-                [QueueId(1)]
+                [station(number + 1)]
             );
         }
         assert_eq!((learned.len(), learned.marks().len()), (0, FIRST_MARKS));

@@ -20,15 +20,20 @@
 //!
 //! | NDIS request | here | refused with |
 //! | --- | --- | --- |
-//! | ALLOCATE_QUEUE | [`Engine::allocate_queue`] | INVALID_PARAMETER, RESOURCES |
-//! | QUEUE_PARAMETERS, set and read | [`Engine::change_queue`], [`Engine::queue`] | INVALID_PARAMETER |
-//! | QUEUE_ALLOCATION_COMPLETE | [`Engine::allocation_complete`] | INVALID_PARAMETER, queue by queue |
-//! | SET_FILTER | [`Engine::set_filter`] | INVALID_PARAMETER, RESOURCES |
+//! | HARDWARE_CAPABILITIES, CURRENT_CAPABILITIES, GLOBAL_PARAMETERS | [`Engine::hardware_capabilities`], [`Engine::current_capabilities`], [`Engine::global_parameters`] | |
+//! | ALLOCATE_QUEUE | [`Engine::allocate_queue`] | INVALID_PARAMETER, NOT_SUPPORTED, RESOURCES |
+//! | QUEUE_PARAMETERS, set and read | [`Engine::change_queue`], [`Engine::queue`] | INVALID_PARAMETER, NOT_SUPPORTED |
+//! | QUEUE_ALLOCATION_COMPLETE | [`Engine::allocation_complete`] | INVALID_PARAMETER or what the memory's allocation says, queue by queue |
+//! | SET_FILTER | [`Engine::set_filter`] | INVALID_PARAMETER, NOT_SUPPORTED, RESOURCES |
 //! | CLEAR_FILTER | [`Engine::clear_filter`] | FILE_NOT_FOUND |
 //! | FREE_QUEUE and its completion | [`Engine::free_queue`], [`Engine::dma_stopped`], [`Engine::resources_freed`] | INVALID_PARAMETER, INVALID_STATE |
 //! | ENUM_QUEUES, ENUM_FILTERS | [`Engine::queues`], [`Engine::filters`] | INVALID_PARAMETER |
 //! | PARAMETERS | [`Engine::filter`] | INVALID_PARAMETER |
+//! | none: keywords and a restart | [`Engine::change_settings`], [`Engine::change_capabilities`] | INVALID_STATE |
 //! | none: our own | [`Engine::learn`], [`Engine::age`] | [`Reason`] |
+//!
+//! Who makes a request says who it is ([`Binding`]): queues and filters are changed by those alone who made them (T9, Q13).
+//! What the engine has to tell (NDIS: status indications) is in the answers, as [`Event`]s.
 //!
 //! Not offered: field tests other than Equal on destination MAC and VLAN (T4), encapsulated frames (T13), queue groups, and
 //! MOVE_FILTER, which NDIS has for virtual ports only (T12). A learned filter moves by itself and just as atomically: in
@@ -37,19 +42,23 @@
 //! # A port's life
 //!
 //! ```
-//! use vmq::{Affinity, AllocateQueue, Capabilities, Engine, Filter, Learned, Span, Tick, VlanId, VlanTest};
+//! use vmq::{
+//!     Affinity, AllocateQueue, Binding, Capabilities, Engine, Filter, Learned, Settings, Tick, VlanId, VlanTest,
+//! };
 //!
-//! let capabilities = Capabilities { num_queues: 8, max_filters: 1000, learned_per_queue: 64, max_age: Span(300) };
-//! let mut engine = Engine::new(capabilities, 0x5eed);
-//! let queue = engine.allocate_queue(AllocateQueue {
+//! let capabilities = Capabilities { learned_per_queue: 64, ..Capabilities::new(8, 1000) };
+//! let mut engine = Engine::new(capabilities, Settings::default(), 0x5eed);
+//! let me = Binding(1);
+//! let parameters = AllocateQueue {
 //!     queue_name: "web-1/0".into(),
 //!     vm_name: "web-1".into(),
-//!     flags: 0,
 //!     processor_affinity: Affinity { group: 0, mask: 0b1 },
-//! })?;
+//!     ..AllocateQueue::default()
+//! };
+//! let queue = engine.allocate_queue(me, parameters)?;
 //! let mac = "52:54:00:00:00:01".parse()?;
-//! let filter = engine.set_filter(queue, Filter { mac, vlan: VlanTest::UntaggedOrZero })?;
-//! engine.allocation_complete(&[queue]);
+//! let filter = engine.set_filter(me, queue, Filter { mac, vlan: VlanTest::UntaggedOrZero })?;
+//! engine.allocation_complete(me, &[queue], |_, _| Ok(()));
 //!
 //! // The guest speaks with a second address: a learned filter.
 //! let second = "52:54:00:00:00:02".parse()?;
@@ -60,15 +69,18 @@
 //! assert_eq!(table.members(), [queue]);
 //!
 //! // Going away: filters first, then the queue; its memory only after the last copy is over.
-//! engine.clear_filter(queue, filter)?;
-//! engine.free_queue(queue)?;
+//! engine.clear_filter(me, queue, filter)?;
+//! engine.free_queue(me, queue)?;
 //! engine.dma_stopped(queue)?;
 //! engine.resources_freed(queue)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
 
+mod affinity;
+mod capabilities;
 mod engine;
+mod event;
 mod filter;
 mod hash;
 mod hit;
@@ -82,14 +94,19 @@ mod state;
 mod status;
 mod table;
 mod tick;
+mod version;
 
-pub use engine::{Capabilities, Engine};
+pub use affinity::Affinity;
+pub use capabilities::{Capabilities, FilterCapabilities, GlobalParameters, Lookahead, Settings};
+pub use engine::Engine;
+pub use event::Event;
 pub use filter::{Filter, FilterInfo, VlanTest};
 pub use hit::{Entry, Hit};
-pub use id::{FilterId, QueueId, VlanId};
-pub use learn::{Learned, Reason};
+pub use id::{Binding, FilterId, QueueId, VlanId};
+pub use learn::{Learned, MOVES_WITHIN, Reason, Station};
 pub use mac::{Mac, ParseMacError};
-pub use queue::{Affinity, AllocateQueue, Event, OperationalState, QueueChange, QueueInfo};
+pub use queue::{AllocateQueue, Learning, OperationalState, QueueChange, QueueInfo};
 pub use status::NdisStatus;
 pub use table::Table;
 pub use tick::{Span, Tick};
+pub use version::NdisVersion;

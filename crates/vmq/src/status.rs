@@ -14,10 +14,12 @@ impl NdisStatus {
     pub const PENDING: NdisStatus = NdisStatus(ndis::NDIS_STATUS_PENDING);
     /// There is no such queue, or the request does not fit its state, or what is asked makes no sense.
     pub const INVALID_PARAMETER: NdisStatus = NdisStatus(ndis::NDIS_STATUS_INVALID_PARAMETER);
-    /// The queue still has filters that somebody set (F4).
+    /// What there is stands in the way: filters that somebody set (F4), queues in use.
     pub const INVALID_STATE: NdisStatus = NdisStatus(ndis::NDIS_STATUS_INVALID_STATE);
     /// No queue or no filter id is left.
     pub const RESOURCES: NdisStatus = NdisStatus(ndis::NDIS_STATUS_RESOURCES);
+    /// There is no such thing here, or not in this version (C7), or it is switched off.
+    pub const NOT_SUPPORTED: NdisStatus = NdisStatus(ndis::NDIS_STATUS_NOT_SUPPORTED);
     /// The queue has no such filter (T11).
     pub const FILE_NOT_FOUND: NdisStatus = NdisStatus(ndis::NDIS_STATUS_FILE_NOT_FOUND);
 

@@ -10,30 +10,50 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use vmq::{
-    Affinity, AllocateQueue, Capabilities, Engine, Event, Filter, FilterId, Learned, Mac,
-    OperationalState, QueueId, Span, Tick, VlanId, VlanTest,
+    Affinity, AllocateQueue, Binding, Capabilities, Engine, Event, Filter, FilterId, Learned,
+    Learning, Mac, NdisStatus, OperationalState, QueueChange, QueueId, Settings, Span, Tick,
+    VlanId, VlanTest,
 };
 
 /// Small, so that every limit is met often.
 const CAPABILITIES: Capabilities = Capabilities {
-    num_queues: 3,
-    max_filters: 7,
     learned_per_queue: 3,
-    max_age: Span(10),
+    ..Capabilities::new(3, 7)
 };
+
+const MAX_AGE: Span = Span(10);
+
+/// Who makes requests.
+const BINDINGS: [Binding; 2] = [Binding(1), Binding(2)];
+
+fn engine(capabilities: Capabilities, seed: u64) -> Engine {
+    let settings = Settings {
+        max_age: MAX_AGE,
+        ..Settings::default()
+    };
+    Engine::new(capabilities, settings, seed)
+}
+
+fn model() -> Model {
+    Model::new(CAPABILITIES, MAX_AGE)
+}
 
 #[derive(Clone, Debug)]
 enum Request {
-    Allocate { mask: u64 },
-    SetFilter(QueueId, Filter),
-    ClearFilter(QueueId, FilterId),
-    Complete(Vec<QueueId>),
-    Free(QueueId),
+    Allocate(Binding, AllocateQueue),
+    Change(Binding, QueueId, Learning),
+    SetFilter(Binding, QueueId, Filter),
+    ClearFilter(Binding, QueueId, FilterId),
+    /// With the queues for which there is no memory.
+    Complete(Binding, Vec<QueueId>, Vec<QueueId>),
+    Free(Binding, QueueId),
     DmaStopped(QueueId),
     ResourcesFreed(QueueId),
     Learn(QueueId, VlanId, Mac),
     See(VlanId, Mac),
-    Age { after: i8 },
+    Age {
+        after: i8,
+    },
 }
 
 fn queue() -> impl Strategy<Value = QueueId> {
@@ -57,13 +77,36 @@ fn filter() -> impl Strategy<Value = Filter> {
     (mac(), test).prop_map(|(mac, vlan)| Filter { mac, vlan })
 }
 
+/// Mostly the same one, so that most requests get somewhere.
+fn by() -> impl Strategy<Value = Binding> {
+    prop_oneof![5 => Just(BINDINGS[0]), 1 => Just(BINDINGS[1])]
+}
+
+fn learning() -> impl Strategy<Value = Learning> {
+    let limit = prop_oneof![Just(None), (0..5_u32).prop_map(Some)];
+    (limit, prop::bool::weighted(0.8))
+        .prop_map(|(limit, takes_moves)| Learning { limit, takes_moves })
+}
+
+fn allocation() -> impl Strategy<Value = AllocateQueue> {
+    let id = prop_oneof![3 => Just(None), 1 => queue().prop_map(Some)];
+    (id, 0..4_u64, learning()).prop_map(|(id, mask, learning)| AllocateQueue {
+        id,
+        learning,
+        ..parameters(mask)
+    })
+}
+
 fn request() -> impl Strategy<Value = Request> {
+    let filter_id = || (0..9_u16).prop_map(FilterId);
     prop_oneof![
-        3 => (0..4_u64).prop_map(|mask| Request::Allocate { mask }),
-        5 => (queue(), filter()).prop_map(|(queue, filter)| Request::SetFilter(queue, filter)),
-        5 => (queue(), (0..9_u16).prop_map(FilterId)).prop_map(|(queue, id)| Request::ClearFilter(queue, id)),
-        4 => vec(queue(), 0..4).prop_map(Request::Complete),
-        2 => queue().prop_map(Request::Free),
+        3 => (by(), allocation()).prop_map(|(by, asked)| Request::Allocate(by, asked)),
+        1 => (by(), queue(), learning()).prop_map(|(by, queue, learning)| Request::Change(by, queue, learning)),
+        5 => (by(), queue(), filter()).prop_map(|(by, queue, filter)| Request::SetFilter(by, queue, filter)),
+        5 => (by(), queue(), filter_id()).prop_map(|(by, queue, id)| Request::ClearFilter(by, queue, id)),
+        4 => (by(), vec(queue(), 0..4), vec(queue(), 0..2))
+            .prop_map(|(by, queues, poor)| Request::Complete(by, queues, poor)),
+        2 => (by(), queue()).prop_map(|(by, queue)| Request::Free(by, queue)),
         3 => queue().prop_map(Request::DmaStopped),
         3 => queue().prop_map(Request::ResourcesFreed),
         8 => (queue(), vlan(), mac()).prop_map(|(queue, vlan, mac)| Request::Learn(queue, vlan, mac)),
@@ -76,40 +119,56 @@ fn parameters(mask: u64) -> AllocateQueue {
     AllocateQueue {
         queue_name: "queue".into(),
         vm_name: "vm".into(),
-        flags: 0,
         processor_affinity: Affinity { group: 0, mask },
+        ..AllocateQueue::default()
     }
 }
 
 /// Sends one request to both and compares the answers.
 fn step(engine: &mut Engine, model: &mut Model, now: &mut Tick, request: Request) {
     match request {
-        Request::Allocate { mask } => {
+        Request::Allocate(by, asked) => {
             assert_eq!(
-                engine.allocate_queue(parameters(mask)),
-                model.allocate_queue(mask)
+                engine.allocate_queue(by, asked.clone()),
+                model.allocate_queue(by, &asked)
             );
         }
-        Request::SetFilter(queue, filter) => {
+        Request::Change(by, queue, learning) => {
+            let change = QueueChange {
+                learning: Some(learning),
+                ..QueueChange::default()
+            };
             assert_eq!(
-                engine.set_filter(queue, filter),
-                model.set_filter(queue, filter)
+                engine.change_queue(by, queue, change),
+                model.change_learning(by, queue, learning)
             );
         }
-        Request::ClearFilter(queue, id) => {
+        Request::SetFilter(by, queue, filter) => {
             assert_eq!(
-                engine.clear_filter(queue, id),
-                model.clear_filter(queue, id)
+                engine.set_filter(by, queue, filter),
+                model.set_filter(by, queue, filter)
             );
         }
-        Request::Complete(queues) => {
-            let expected: Vec<_> = queues
+        Request::ClearFilter(by, queue, id) => {
+            assert_eq!(
+                engine.clear_filter(by, queue, id),
+                model.clear_filter(by, queue, id)
+            );
+        }
+        Request::Complete(by, queues, poor) => {
+            let memory = |queue| match poor.contains(&queue) {
+                true => Err(NdisStatus::RESOURCES),
+                false => Ok(()),
+            };
+            let completed = engine.allocation_complete(by, &queues, |_, queue| memory(queue));
+            let expected = queues
                 .iter()
-                .map(|queue| (*queue, model.complete(*queue)))
-                .collect();
-            assert_eq!(engine.allocation_complete(&queues), expected);
+                .map(|queue| (*queue, model.complete(by, *queue, memory(*queue))));
+            assert_eq!(completed, expected.collect::<Vec<_>>());
         }
-        Request::Free(queue) => assert_eq!(engine.free_queue(queue), model.free_queue(queue)),
+        Request::Free(by, queue) => {
+            assert_eq!(engine.free_queue(by, queue), model.free_queue(by, queue));
+        }
         Request::DmaStopped(queue) => {
             let event = Event::QueueState {
                 queue,
@@ -203,9 +262,9 @@ proptest! {
         set in vec((0..3_usize, 0..40_u8, 0..12_u16), 0..300),
         seen in vec((0..3_usize, 0..40_u8, 0..11_u16), 0..300),
     ) {
-        let mut engine = Engine::new(Capabilities { max_filters: 600, learned_per_queue: 600, ..CAPABILITIES }, seed);
-        let queues = [0; 3].map(|_| engine.allocate_queue(parameters(1)).unwrap());
-        engine.allocation_complete(&queues);
+        let mut engine = engine(Capabilities { max_filters: 600, learned_per_queue: 600, ..CAPABILITIES }, seed);
+        let queues = [0; 3].map(|_| engine.allocate_queue(BINDINGS[0], parameters(1)).unwrap());
+        engine.allocation_complete(BINDINGS[0], &queues, |_, _| Ok(()));
         let mac = |last| Mac([0x52, 0x54, 0, 0, 0, last]);
         let filter = |last, vlan| Filter {
             mac: mac(last),
@@ -217,14 +276,14 @@ proptest! {
         };
         let mut list = Vec::new();
         for (queue, last, vlan) in set {
-            let id = engine.set_filter(queues[queue], filter(last, vlan)).unwrap();
+            let id = engine.set_filter(BINDINGS[0], queues[queue], filter(last, vlan)).unwrap();
             list.push((filter(last, vlan), queues[queue], Some(id)));
         }
         for (queue, last, vlan) in seen {
             let queue = queues[queue];
             match engine.learn(queue, VlanId(vlan), mac(last), Tick(0)) {
                 Learned::New => list.push((filter(last, vlan), queue, None)),
-                Learned::Moved { from } => {
+                Learned::Moved { from, .. } => {
                     let before = (filter(last, vlan), from, None);
                     list.iter_mut().filter(|listed| **listed == before).for_each(|listed| listed.1 = queue);
                 }
@@ -241,7 +300,7 @@ proptest! {
 
     #[test]
     fn the_engine_answers_and_forwards_like_the_model(seed: u64, requests in vec(request(), 1..300)) {
-        let (mut engine, mut model, mut now) = (Engine::new(CAPABILITIES, seed), Model::new(CAPABILITIES), Tick(0));
+        let (mut engine, mut model, mut now) = (engine(CAPABILITIES, seed), model(), Tick(0));
         for request in requests {
             step(&mut engine, &mut model, &mut now, request);
             compare(&mut engine, &model);
@@ -250,9 +309,9 @@ proptest! {
 
     #[test]
     fn the_same_requests_give_the_same_engine_whatever_the_seed(seeds: [u64; 2], requests in vec(request(), 1..100)) {
-        let mut engines = seeds.map(|seed| Engine::new(CAPABILITIES, seed));
+        let mut engines = seeds.map(|seed| engine(CAPABILITIES, seed));
         for engine in &mut engines {
-            let (mut model, mut now) = (Model::new(CAPABILITIES), Tick(0));
+            let (mut model, mut now) = (model(), Tick(0));
             for request in requests.clone() {
                 step(engine, &mut model, &mut now, request);
             }
@@ -266,7 +325,7 @@ proptest! {
 
     #[test]
     fn tables_already_handed_out_never_change(requests in vec(request(), 1..100)) {
-        let (mut engine, mut model, mut now) = (Engine::new(CAPABILITIES, 0), Model::new(CAPABILITIES), Tick(0));
+        let (mut engine, mut model, mut now) = (engine(CAPABILITIES, 0), model(), Tick(0));
         let mut handed_out = Vec::new();
         for request in requests {
             step(&mut engine, &mut model, &mut now, request);
@@ -282,7 +341,7 @@ proptest! {
     /// Workers may hold any old table and have any idea of the time: the worst they can do is keep an address for longer.
     #[test]
     fn a_mark_never_shortens_a_life(moves in vec((0..6_usize, mac(), 0..40_u32, any::<bool>()), 1..200)) {
-        let mut engine = Engine::new(CAPABILITIES, 1);
+        let mut engine = engine(CAPABILITIES, 1);
         let (mut tables, mut now) = (vec![engine.table()], Tick(0));
         let mut learned_at = Vec::new();
         for (pick, mac, time, is_learned) in moves {
@@ -299,7 +358,7 @@ proptest! {
             engine.age(now);
             prop_assert!(engine.next_expiry().is_none_or(|expiry| expiry > now));
             let table = engine.table();
-            for (mac, _) in learned_at.iter().filter(|(_, at)| now.since(*at) < CAPABILITIES.max_age) {
+            for (mac, _) in learned_at.iter().filter(|(_, at)| now.since(*at) < MAX_AGE) {
                 prop_assert!(table.lookup(VlanId(0), *mac).is_some(), "{} at {:?}", mac, now);
             }
         }

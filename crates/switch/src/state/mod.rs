@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, channel};
 use shmem::BlockRegistry;
 use vmq::{Affinity, Learned, QueueId, Tick};
 
-use self::network::Network;
+use self::network::{CONTROL, Network};
 pub(crate) use self::port::Sender;
 use self::port::{Pair, Port};
 use crate::balance;
@@ -225,7 +225,9 @@ impl State {
         network.changed();
         if starts {
             // Complete already when a ring starts again in the same connection: INVALID_PARAMETER then.
-            network.engine.allocation_complete(&[port.queue]);
+            network
+                .engine
+                .allocation_complete(CONTROL, &[port.queue], |_, _| Ok(()));
         }
         self.tell_whether_up(id);
     }
@@ -301,7 +303,7 @@ impl State {
                     vlan,
                     mac,
                 }),
-                Learned::Moved { from } => {
+                Learned::Moved { from, .. } => {
                     let from = self.name_of_queue(port, from);
                     self.log.note(Event::AddressMoved {
                         network,
@@ -322,7 +324,7 @@ impl State {
     pub(crate) fn age(&mut self, now: Tick) -> bool {
         let mut has_changed = false;
         for network in self.networks.iter_mut().flatten() {
-            let addresses = network.engine.age(now);
+            let addresses = network.engine.age(now).len();
             if addresses > 0 {
                 has_changed = true;
                 let network = network.name.clone();

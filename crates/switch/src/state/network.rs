@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use vmq::{Capabilities, Engine, Event, FilterId, OperationalState, QueueId, Span};
+use vmq::{
+    Binding, Capabilities, Engine, Event, FilterId, OperationalState, QueueId, Settings, Span,
+};
 
 use crate::MAX_PORTS;
 use crate::policy::NetworkPolicy;
 use crate::port::Entry;
 use crate::snapshot::View;
 use crate::spec::{NetworkId, NetworkSpec};
+
+/// Who makes the engines' requests: control, and nobody else.
+pub(super) const CONTROL: Binding = Binding(0);
 
 /// Addresses a network may learn behind one port.
 const LEARNED_PER_QUEUE: u32 = 4096;
@@ -29,21 +34,31 @@ impl Network {
     pub(super) fn new(spec: NetworkSpec, hash_seed: u64) -> Self {
         let NetworkSpec { name, policy } = spec;
         let capabilities = Capabilities {
-            num_queues: MAX_PORTS as u16,
-            max_filters: MAX_FILTERS,
             learned_per_queue: LEARNED_PER_QUEUE,
+            ..Capabilities::new(MAX_PORTS as u16, MAX_FILTERS)
+        };
+        let settings = Settings {
             max_age: Span(policy.max_age_seconds),
+            ..Settings::default()
         };
         Self {
             name,
             policy,
-            engine: Engine::new(capabilities, hash_seed),
+            engine: Engine::new(capabilities, settings, hash_seed),
             view: None,
         }
     }
 
     pub(super) fn set_policy(&mut self, policy: NetworkPolicy) {
-        self.engine.set_max_age(Span(policy.max_age_seconds));
+        let settings = Settings {
+            max_age: Span(policy.max_age_seconds),
+            ..self.engine.settings()
+        };
+        report(
+            self.engine.change_settings(settings),
+            "change the maximum age behind",
+            QueueId::DEFAULT,
+        );
         self.policy = policy;
         self.changed();
     }
@@ -76,12 +91,12 @@ impl Network {
     pub(super) fn withdraw(&mut self, queue: QueueId, filters: impl Iterator<Item = FilterId>) {
         for filter in filters {
             report(
-                self.engine.clear_filter(queue, filter),
+                self.engine.clear_filter(CONTROL, queue, filter),
                 "clear a filter of",
                 queue,
             );
         }
-        report(self.engine.free_queue(queue), "free", queue);
+        report(self.engine.free_queue(CONTROL, queue), "free", queue);
     }
 
     /// Ends the freeing of a queue that no worker can touch any more; the state to indicate (F2).

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vmq::{Affinity, AllocateQueue, Filter, FilterId, QueueChange, QueueId};
 
-use super::network::{Network, report};
+use super::network::{CONTROL, Network, report};
 use crate::event::{Event, EventLog};
 use crate::policy::Policy;
 use crate::port::{Entry, FaultSink, Gate, PortId, Receiver, ToGuest};
@@ -95,7 +95,7 @@ impl Port {
                 ..QueueChange::default()
             };
             report(
-                network.engine.change_queue(self.queue, change),
+                network.engine.change_queue(CONTROL, self.queue, change),
                 "change",
                 self.queue,
             );
@@ -133,7 +133,7 @@ impl Port {
         filters.extend(set_filters(&self.name, self.queue, &new, network)?);
         for (_, id) in left {
             report(
-                network.engine.clear_filter(self.queue, id),
+                network.engine.clear_filter(CONTROL, self.queue, id),
                 "clear a filter of",
                 self.queue,
             );
@@ -251,13 +251,13 @@ fn allocate(
     let parameters = AllocateQueue {
         queue_name: port.to_owned(),
         vm_name: port.to_owned(),
-        flags: ndis::NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION
-            | ndis::NDIS_RECEIVE_QUEUE_PARAMETERS_LOOKAHEAD_SPLIT_REQUIRED,
+        flags: ndis::NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION,
         processor_affinity: processors(settings.affinity),
+        ..AllocateQueue::default()
     };
     let queue = network
         .engine
-        .allocate_queue(parameters)
+        .allocate_queue(CONTROL, parameters)
         .map_err(|status| PortError::Refused {
             what: format!("a queue for port {port:?}"),
             status,
@@ -281,12 +281,12 @@ fn set_filters(
 ) -> Result<Vec<(Filter, FilterId)>, PortError> {
     let mut set = Vec::with_capacity(filters.len());
     for &filter in filters {
-        match network.engine.set_filter(queue, filter) {
+        match network.engine.set_filter(CONTROL, queue, filter) {
             Ok(id) => set.push((filter, id)),
             Err(status) => {
                 for (_, id) in set {
                     report(
-                        network.engine.clear_filter(queue, id),
+                        network.engine.clear_filter(CONTROL, queue, id),
                         "clear a filter of",
                         queue,
                     );

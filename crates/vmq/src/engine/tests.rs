@@ -1,32 +1,55 @@
 //! The rules of the engine, one by one, and the little world they are tried in.
 
 mod filters;
+mod freeing;
 mod learning;
+mod parameters;
 mod queues;
+mod settings;
+mod states;
 
 use super::*;
-use crate::filter::VlanTest;
-use crate::queue::Affinity;
+use crate::affinity::Affinity;
+use crate::capabilities::{FilterCapabilities, GlobalParameters, Lookahead};
+use crate::filter::{Filter, FilterInfo, VlanTest};
+use crate::id::{FilterId, VlanId};
+use crate::learn::{Learned, Reason};
+use crate::mac::Mac;
+use crate::queue::Learning;
+use crate::tick::{Span, Tick};
+use crate::version::NdisVersion;
 
 const CAPABILITIES: Capabilities = Capabilities {
-    num_queues: 3,
-    max_filters: 8,
     learned_per_queue: 3,
-    max_age: Span(300),
+    processors: 128,
+    lookahead: Some(Lookahead { min: 64, max: 128 }),
+    ..Capabilities::new(3, 8)
 };
+/// The binding that makes the requests, and one that has no business here.
+const ME: Binding = Binding(1);
+const OTHER: Binding = Binding(2);
 const NOW: Tick = Tick(1000);
 const UNTAGGED: VlanId = VlanId::UNTAGGED;
 
 fn engine() -> Engine {
-    Engine::new(CAPABILITIES, 0x5eed)
+    Engine::new(CAPABILITIES, Settings::default(), 0x5eed)
+}
+
+/// An engine in the mode of NDIS 6.20.
+fn engine_620() -> Engine {
+    let settings = Settings {
+        version: NdisVersion::V6_20,
+        ..Settings::default()
+    };
+    Engine::new(CAPABILITIES, settings, 0x5eed)
 }
 
 fn queue_named(name: &str) -> AllocateQueue {
     AllocateQueue {
         queue_name: name.into(),
         vm_name: "vm".into(),
-        flags: 0,
         processor_affinity: Affinity { group: 0, mask: 1 },
+        ..AllocateQueue::default()
     }
 }
 
@@ -56,16 +79,18 @@ fn any_vlan(last: u8) -> Filter {
 }
 
 impl Engine {
+    /// Completes queues whose buffers need no allocation.
+    fn complete_all(&mut self, queues: &[QueueId]) -> Vec<(QueueId, NdisStatus)> {
+        self.allocation_complete(ME, queues, |_, _| Ok(()))
+    }
+
     fn allocated(&mut self) -> QueueId {
-        self.allocate_queue(queue_named("q")).unwrap()
+        self.allocate_queue(ME, queue_named("q")).unwrap()
     }
 
     fn completed(&mut self) -> QueueId {
         let queue = self.allocated();
-        assert_eq!(
-            self.allocation_complete(&[queue]),
-            [(queue, NdisStatus::SUCCESS)]
-        );
+        assert_eq!(self.complete_all(&[queue]), [(queue, NdisStatus::SUCCESS)]);
         queue
     }
 
@@ -79,7 +104,7 @@ impl Engine {
     }
 
     fn free_at_once(&mut self, queue: QueueId) {
-        self.free_queue(queue).unwrap();
+        self.free_queue(ME, queue).unwrap();
         self.dma_stopped(queue).unwrap();
         self.resources_freed(queue).unwrap();
     }

@@ -4,8 +4,8 @@
 //! It keeps no state machine: whether a queue is complete and how many filters it has *is* its state.
 
 use vmq::{
-    Capabilities, Filter, FilterId, FilterInfo, Learned, Mac, NdisStatus, OperationalState,
-    QueueId, Reason, Tick, VlanId, VlanTest,
+    AllocateQueue, Binding, Capabilities, Filter, FilterId, FilterInfo, Learned, Learning,
+    MOVES_WITHIN, Mac, NdisStatus, OperationalState, QueueId, Reason, Span, Tick, VlanId, VlanTest,
 };
 
 /// Queue ids that tests ask about; some never exist.
@@ -24,6 +24,7 @@ pub(crate) const MACS: [Mac; 4] = [
 
 pub(crate) struct Model {
     capabilities: Capabilities,
+    max_age: Span,
     queues: Vec<Queue>,
     statics: Vec<Static>,
     learned: Vec<Station>,
@@ -39,11 +40,15 @@ enum Phase {
 
 struct Queue {
     id: QueueId,
+    /// Nobody's is the default queue.
+    owner: Option<Binding>,
     phase: Phase,
+    learning: Learning,
 }
 
 struct Static {
     id: FilterId,
+    owner: Binding,
     queue: QueueId,
     filter: Filter,
 }
@@ -53,6 +58,9 @@ struct Station {
     mac: Mac,
     queue: QueueId,
     seen: Tick,
+    /// Moves in a row, and the moment of the last one.
+    moves: u32,
+    moved: Tick,
 }
 
 /// Whom a frame goes to, and why.
@@ -78,42 +86,75 @@ impl Owner {
 }
 
 impl Model {
-    pub(crate) fn new(capabilities: Capabilities) -> Model {
+    pub(crate) fn new(capabilities: Capabilities, max_age: Span) -> Model {
         let default = Queue {
             id: QueueId(0),
+            owner: None,
             phase: Phase::Complete,
+            learning: Learning::default(),
         };
         Model {
             capabilities,
+            max_age,
             queues: vec![default],
             statics: Vec::new(),
             learned: Vec::new(),
         }
     }
 
-    pub(crate) fn allocate_queue(&mut self, mask: u64) -> Result<QueueId, NdisStatus> {
-        if mask == 0 {
+    pub(crate) fn allocate_queue(
+        &mut self,
+        by: Binding,
+        asked: &AllocateQueue,
+    ) -> Result<QueueId, NdisStatus> {
+        if asked.processor_affinity.mask == 0 {
             return Err(NdisStatus::INVALID_PARAMETER);
         }
-        let free = (1..=self.capabilities.num_queues)
+        let mut free = (1..=self.capabilities.num_queues)
             .map(QueueId)
-            .find(|id| self.phase(*id).is_none());
-        let id = free.ok_or(NdisStatus::RESOURCES)?;
+            .filter(|id| self.phase(*id).is_none());
+        let id = match asked.id {
+            Some(id) => free
+                .find(|free| *free == id)
+                .ok_or(NdisStatus::INVALID_PARAMETER)?,
+            None => free.next().ok_or(NdisStatus::RESOURCES)?,
+        };
         self.queues.push(Queue {
             id,
+            owner: Some(by),
             phase: Phase::New,
+            learning: asked.learning,
         });
         Ok(id)
     }
 
+    pub(crate) fn change_learning(
+        &mut self,
+        by: Binding,
+        queue: QueueId,
+        learning: Learning,
+    ) -> Result<(), NdisStatus> {
+        if !self.is_live(queue) || !self.is_owner(by, queue) {
+            return Err(NdisStatus::INVALID_PARAMETER);
+        }
+        let found = self.queues.iter_mut().find(|listed| listed.id == queue);
+        found.unwrap().learning = learning;
+        while self.learned_on(queue) > self.learning_limit(queue) {
+            self.forget_most_silent(|station| station.queue == queue);
+        }
+        Ok(())
+    }
+
     pub(crate) fn set_filter(
         &mut self,
+        by: Binding,
         queue: QueueId,
         filter: Filter,
     ) -> Result<FilterId, NdisStatus> {
         let is_sound =
             !filter.mac.is_multicast() && !matches!(filter.vlan, VlanTest::Id(VlanId(0 | 4096..)));
-        if !is_sound || !self.is_live(queue) {
+        let may = queue == QueueId(0) || self.is_owner(by, queue);
+        if !is_sound || !may || !self.is_live(queue) {
             return Err(NdisStatus::INVALID_PARAMETER);
         }
         let limit = self.capabilities.max_filters as usize;
@@ -122,37 +163,51 @@ impl Model {
         }
         let is_free = |id: &FilterId| self.statics.iter().all(|filter| filter.id != *id);
         let id = (1..).map(FilterId).find(is_free).unwrap();
-        self.statics.push(Static { id, queue, filter });
+        self.statics.push(Static {
+            id,
+            owner: by,
+            queue,
+            filter,
+        });
         self.statics.sort_by_key(|filter| filter.id);
         self.learned
             .retain(|station| !filter.accepts(station.vlan, station.mac));
         if self.statics.len() + self.learned.len() > limit {
-            self.learned
-                .sort_by_key(|station| (station.seen, station.vlan, station.mac));
-            self.learned.remove(0);
+            self.forget_most_silent(|_| true);
         }
         Ok(id)
     }
 
-    pub(crate) fn clear_filter(&mut self, queue: QueueId, id: FilterId) -> Result<(), NdisStatus> {
-        let place = self
-            .statics
-            .iter()
-            .position(|filter| filter.id == id && filter.queue == queue);
+    pub(crate) fn clear_filter(
+        &mut self,
+        by: Binding,
+        queue: QueueId,
+        id: FilterId,
+    ) -> Result<(), NdisStatus> {
+        let is_meant = |set: &Static| (set.id, set.queue, set.owner) == (id, queue, by);
+        let place = self.statics.iter().position(is_meant);
         self.statics
             .remove(place.ok_or(NdisStatus::FILE_NOT_FOUND)?);
         Ok(())
     }
 
-    pub(crate) fn complete(&mut self, queue: QueueId) -> NdisStatus {
-        match self.advance(queue, Phase::New, Phase::Complete) {
+    pub(crate) fn complete(
+        &mut self,
+        by: Binding,
+        queue: QueueId,
+        memory: Result<(), NdisStatus>,
+    ) -> NdisStatus {
+        if !self.is_owner(by, queue) || self.phase(queue) != Some(Phase::New) {
+            return NdisStatus::INVALID_PARAMETER;
+        }
+        match memory.and_then(|()| self.advance(queue, Phase::New, Phase::Complete)) {
             Ok(()) => NdisStatus::SUCCESS,
             Err(status) => status,
         }
     }
 
-    pub(crate) fn free_queue(&mut self, queue: QueueId) -> Result<(), NdisStatus> {
-        if queue == QueueId(0) || !self.is_live(queue) {
+    pub(crate) fn free_queue(&mut self, by: Binding, queue: QueueId) -> Result<(), NdisStatus> {
+        if !self.is_owner(by, queue) || !self.is_live(queue) {
             return Err(NdisStatus::INVALID_PARAMETER);
         }
         if self.statics.iter().any(|filter| filter.queue == queue) {
@@ -204,12 +259,10 @@ impl Model {
             *seen = now.max(*seen);
             return Learned::Known;
         }
-        let of_queue = self
-            .learned
-            .iter()
-            .filter(|station| station.queue == queue)
-            .count();
-        if of_queue >= self.capabilities.learned_per_queue as usize {
+        if place.is_some() && !self.queue(queue).unwrap().learning.takes_moves {
+            return Learned::Refused(Reason::NoMoves);
+        }
+        if self.learned_on(queue) >= self.learning_limit(queue) {
             return Learned::Refused(Reason::PerQueueLimit);
         }
         let Some(place) = place else {
@@ -221,13 +274,20 @@ impl Model {
                 mac,
                 queue,
                 seen: now,
+                moves: 0,
+                moved: now,
             });
             return Learned::New;
         };
         let station = &mut self.learned[place];
-        let from = station.queue;
-        (station.queue, station.seen) = (queue, now.max(station.seen));
-        Learned::Moved { from }
+        let from = std::mem::replace(&mut station.queue, queue);
+        let is_in_a_row = now.since(station.moved) <= MOVES_WITHIN;
+        station.moves = 1 + if is_in_a_row { station.moves } else { 0 };
+        (station.seen, station.moved) = (now.max(station.seen), now);
+        Learned::Moved {
+            from,
+            moves: station.moves,
+        }
     }
 
     pub(crate) fn see(&mut self, vlan: VlanId, mac: Mac, now: Tick) {
@@ -240,17 +300,26 @@ impl Model {
         }
     }
 
-    pub(crate) fn age(&mut self, now: Tick) -> usize {
-        let before = self.learned.len();
+    pub(crate) fn age(&mut self, now: Tick) -> Vec<vmq::Station> {
+        let max_age = self.max_age;
         self.learned
-            .retain(|station| now.since(station.seen) < self.capabilities.max_age);
-        before - self.learned.len()
+            .sort_by_key(|station| (station.vlan, station.mac));
+        let expired = self
+            .learned
+            .extract_if(.., |station| now.since(station.seen) >= max_age);
+        expired
+            .map(
+                |Station {
+                     vlan, mac, queue, ..
+                 }| vmq::Station { vlan, mac, queue },
+            )
+            .collect()
     }
 
     pub(crate) fn next_expiry(&self) -> Option<Tick> {
         self.learned
             .iter()
-            .map(|station| station.seen.after(self.capabilities.max_age))
+            .map(|station| station.seen.after(self.max_age))
             .min()
     }
 
@@ -304,6 +373,7 @@ impl Model {
             queue,
             filter: set.filter,
             last_seen: None,
+            moves: 0,
         });
         let mut stations: Vec<_> = self
             .learned
@@ -326,16 +396,39 @@ impl Model {
                 queue,
                 filter,
                 last_seen: Some(station.seen),
+                moves: station.moves,
             }
         });
         Ok(set.chain(learned).collect())
     }
 
+    fn queue(&self, queue: QueueId) -> Option<&Queue> {
+        self.queues.iter().find(|listed| listed.id == queue)
+    }
+
     fn phase(&self, queue: QueueId) -> Option<Phase> {
-        self.queues
-            .iter()
-            .find(|listed| listed.id == queue)
-            .map(|listed| listed.phase)
+        self.queue(queue).map(|listed| listed.phase)
+    }
+
+    fn is_owner(&self, by: Binding, queue: QueueId) -> bool {
+        self.queue(queue).and_then(|listed| listed.owner) == Some(by)
+    }
+
+    fn learned_on(&self, queue: QueueId) -> u32 {
+        let on = self.learned.iter().filter(|station| station.queue == queue);
+        on.count() as u32
+    }
+
+    fn learning_limit(&self, queue: QueueId) -> u32 {
+        let own = self.queue(queue).unwrap().learning.limit;
+        own.unwrap_or(self.capabilities.learned_per_queue)
+    }
+
+    fn forget_most_silent(&mut self, of: impl Fn(&Station) -> bool) {
+        self.learned
+            .sort_by_key(|station| (station.seen, station.vlan, station.mac));
+        let place = self.learned.iter().position(of).unwrap();
+        self.learned.remove(place);
     }
 
     fn is_live(&self, queue: QueueId) -> bool {

@@ -1,4 +1,4 @@
-//! Queues: their life, their states, freeing (rules Q1.. and F1..).
+//! Queues: their life and their states (rules Q1..).
 
 use super::*;
 
@@ -7,19 +7,21 @@ fn q1_the_default_queue_runs_from_the_start_and_cannot_be_freed() {
     let mut engine = engine();
     assert_eq!(engine.state(QueueId::DEFAULT), OperationalState::Running);
     assert_eq!(
-        engine.free_queue(QueueId::DEFAULT),
+        engine.free_queue(ME, QueueId::DEFAULT),
         Err(NdisStatus::INVALID_PARAMETER)
     );
-    let again = engine.allocation_complete(&[QueueId::DEFAULT]);
+    let again = engine.complete_all(&[QueueId::DEFAULT]);
     assert_eq!(again, [(QueueId::DEFAULT, NdisStatus::INVALID_PARAMETER)]);
 }
 
 #[test]
 fn q1_t3_the_default_queue_runs_on_when_its_last_filter_is_cleared() {
     let mut engine = engine();
-    let filter = engine.set_filter(QueueId::DEFAULT, untagged(1)).unwrap();
+    let filter = engine
+        .set_filter(ME, QueueId::DEFAULT, untagged(1))
+        .unwrap();
     assert_eq!(engine.owner(UNTAGGED, 1), Some(QueueId::DEFAULT));
-    engine.clear_filter(QueueId::DEFAULT, filter).unwrap();
+    engine.clear_filter(ME, QueueId::DEFAULT, filter).unwrap();
     assert_eq!(engine.state(QueueId::DEFAULT), OperationalState::Running);
     assert_eq!(
         engine.learn(QueueId::DEFAULT, UNTAGGED, mac(1), NOW),
@@ -28,46 +30,15 @@ fn q1_t3_the_default_queue_runs_on_when_its_last_filter_is_cleared() {
 }
 
 #[test]
-fn q2_flags_that_mean_nothing_at_allocation_are_dropped() {
-    let mut engine = engine();
-    let queue = engine
-        .allocate_queue(AllocateQueue {
-            flags: 0xffff_ffff,
-            ..queue_named("q")
-        })
-        .unwrap();
-    assert_eq!(engine.queue(queue).unwrap().flags, 0x3);
-}
-
-#[test]
-fn q3_a_queue_needs_a_processor() {
-    let nowhere = Affinity { group: 0, mask: 0 };
-    let refused = engine().allocate_queue(AllocateQueue {
-        processor_affinity: nowhere,
-        ..queue_named("q")
-    });
-    assert_eq!(refused, Err(NdisStatus::INVALID_PARAMETER));
-}
-
-#[test]
-fn a_name_longer_than_a_counted_string_is_refused() {
-    let mut engine = engine();
-    assert!(engine.allocate_queue(queue_named(&"é".repeat(256))).is_ok());
-    // One character, two UTF-16 units.
-    let refused = engine.allocate_queue(queue_named(&"🦀".repeat(129)));
-    assert_eq!(refused, Err(NdisStatus::INVALID_PARAMETER));
-}
-
-#[test]
 fn q4_an_id_is_not_given_out_again_while_its_queue_is_being_freed() {
     let mut engine = engine();
     let [first, second] = [engine.allocated(), engine.allocated()];
     assert_eq!([first, second], [QueueId(1), QueueId(2)]);
-    engine.free_queue(first).unwrap();
+    engine.free_queue(ME, first).unwrap();
     engine.dma_stopped(first).unwrap();
     assert_eq!(engine.allocated(), QueueId(3));
     assert_eq!(
-        engine.allocate_queue(queue_named("q")),
+        engine.allocate_queue(ME, queue_named("q")),
         Err(NdisStatus::RESOURCES)
     );
     engine.resources_freed(first).unwrap();
@@ -78,12 +49,12 @@ fn q4_an_id_is_not_given_out_again_while_its_queue_is_being_freed() {
 fn q6_a_queue_runs_once_it_has_a_filter_and_is_complete_in_either_order() {
     let mut engine = engine();
     let [filter_first, complete_first] = [engine.allocated(), engine.allocated()];
-    engine.set_filter(filter_first, untagged(1)).unwrap();
+    engine.set_filter(ME, filter_first, untagged(1)).unwrap();
     assert_eq!(engine.state(filter_first), OperationalState::Paused);
-    engine.allocation_complete(&[filter_first, complete_first]);
+    engine.complete_all(&[filter_first, complete_first]);
     assert_eq!(engine.state(filter_first), OperationalState::Running);
     assert_eq!(engine.state(complete_first), OperationalState::Paused);
-    engine.set_filter(complete_first, untagged(2)).unwrap();
+    engine.set_filter(ME, complete_first, untagged(2)).unwrap();
     assert_eq!(engine.state(complete_first), OperationalState::Running);
 }
 
@@ -91,10 +62,10 @@ fn q6_a_queue_runs_once_it_has_a_filter_and_is_complete_in_either_order() {
 fn q7_frames_of_a_queue_that_does_not_run_match_the_next_queue() {
     let mut engine = engine();
     let [first, second] = [engine.allocated(), engine.completed()];
-    engine.set_filter(first, untagged(1)).unwrap();
-    engine.set_filter(second, untagged(1)).unwrap();
+    engine.set_filter(ME, first, untagged(1)).unwrap();
+    engine.set_filter(ME, second, untagged(1)).unwrap();
     assert_eq!(engine.owner(UNTAGGED, 1), Some(second));
-    engine.allocation_complete(&[first]);
+    engine.complete_all(&[first]);
     assert_eq!(engine.owner(UNTAGGED, 1), Some(first));
 }
 
@@ -102,8 +73,8 @@ fn q7_frames_of_a_queue_that_does_not_run_match_the_next_queue() {
 fn q9_q10_a_queue_without_filters_gets_no_frames_and_is_paused_not_stopped() {
     let mut engine = engine();
     let queue = engine.completed();
-    let filter = engine.set_filter(queue, untagged(1)).unwrap();
-    engine.clear_filter(queue, filter).unwrap();
+    let filter = engine.set_filter(ME, queue, untagged(1)).unwrap();
+    engine.clear_filter(ME, queue, filter).unwrap();
     assert_eq!(engine.owner(UNTAGGED, 1), None);
     assert_eq!(engine.state(queue), OperationalState::Paused);
 }
@@ -112,8 +83,8 @@ fn q9_q10_a_queue_without_filters_gets_no_frames_and_is_paused_not_stopped() {
 fn q12_each_queue_completes_for_itself() {
     let mut engine = engine();
     let [done, new, freed] = [engine.completed(), engine.allocated(), engine.allocated()];
-    engine.free_queue(freed).unwrap();
-    let statuses = engine.allocation_complete(&[QueueId(9), done, freed, new, new]);
+    engine.free_queue(ME, freed).unwrap();
+    let statuses = engine.complete_all(&[QueueId(9), done, freed, new, new]);
     let expected = [NdisStatus::INVALID_PARAMETER; 3];
     assert_eq!(
         statuses
@@ -133,153 +104,73 @@ fn q12_each_queue_completes_for_itself() {
 }
 
 #[test]
-fn q13_q14_only_what_is_named_changes() {
+fn q12_a_queue_whose_memory_is_refused_stays_completable() {
     let mut engine = engine();
-    let queue = engine.completed();
-    let before = engine.queue(queue).unwrap().queue_name.to_owned();
-    let elsewhere = Affinity {
-        group: 1,
-        mask: 0b100,
-    };
-    engine
-        .change_queue(
-            queue,
-            QueueChange {
-                processor_affinity: Some(elsewhere),
-                ..QueueChange::default()
-            },
-        )
-        .unwrap();
-    let info = engine.queue(queue).unwrap();
+    let [poor, rich] = [engine.allocated(), engine.allocated()];
+    let mut asked = Vec::new();
+    let statuses = engine.allocation_complete(ME, &[poor, QueueId(9), rich], |_, queue| {
+        asked.push(queue);
+        if queue == poor {
+            Err(NdisStatus::RESOURCES)
+        } else {
+            Ok(())
+        }
+    });
+    let expected = [
+        NdisStatus::RESOURCES,
+        NdisStatus::INVALID_PARAMETER,
+        NdisStatus::SUCCESS,
+    ];
+    assert!(statuses.iter().map(|(_, status)| *status).eq(expected));
     assert_eq!(
-        (info.queue_name, info.processor_affinity),
-        (before.as_str(), elsewhere)
+        asked,
+        [poor, rich],
+        "nothing is allocated for a queue that cannot complete"
     );
-    engine
-        .change_queue(
-            queue,
-            QueueChange {
-                queue_name: Some("new".into()),
-                ..QueueChange::default()
-            },
-        )
-        .unwrap();
-    let info = engine.queue(queue).unwrap();
-    assert_eq!(
-        (info.queue_name, info.processor_affinity),
-        ("new", elsewhere)
-    );
+    assert_eq!(engine.table().members(), [rich]);
+    assert_eq!(engine.complete_all(&[poor]), [(poor, NdisStatus::SUCCESS)]);
 }
 
 #[test]
-fn q13_a_change_that_makes_no_sense_changes_nothing() {
+fn q12_a_queue_that_is_freed_while_its_memory_is_allocated_does_not_complete() {
     let mut engine = engine();
-    let queue = engine.completed();
-    let nowhere = QueueChange {
-        queue_name: Some("new".into()),
-        processor_affinity: Some(Affinity::default()),
+    let [queue, other] = [engine.allocated(), engine.allocated()];
+    let statuses = engine.allocation_complete(ME, &[queue, other], |engine, queue| {
+        engine.free_queue(ME, queue)
+    });
+    assert!(
+        statuses
+            .iter()
+            .all(|(_, status)| *status == NdisStatus::INVALID_PARAMETER)
+    );
+    assert!(engine.table().members().is_empty());
+}
+
+#[test]
+fn q4_an_id_that_somebody_chose_must_be_free() {
+    let mut engine = engine();
+    let with_id = |id| AllocateQueue {
+        id: Some(QueueId(id)),
+        ..queue_named("q")
     };
-    let endless = QueueChange {
-        queue_name: Some("x".repeat(257)),
-        processor_affinity: Some(Affinity { group: 9, mask: 9 }),
-    };
-    for change in [nowhere, endless] {
+    assert_eq!(engine.allocate_queue(ME, with_id(2)), Ok(QueueId(2)));
+    for taken in [2, 0, 4] {
         assert_eq!(
-            engine.change_queue(queue, change),
-            Err(NdisStatus::INVALID_PARAMETER)
+            engine.allocate_queue(ME, with_id(taken)),
+            Err(NdisStatus::INVALID_PARAMETER),
+            "{taken}"
         );
-        let info = engine.queue(queue).unwrap();
-        assert_eq!((info.queue_name, info.processor_affinity.group), ("q", 0));
     }
-    let unchanged = QueueChange::default();
+    engine.free_queue(ME, QueueId(2)).unwrap();
+    engine.dma_stopped(QueueId(2)).unwrap();
     assert_eq!(
-        engine.change_queue(QueueId::DEFAULT, unchanged.clone()),
-        Err(NdisStatus::INVALID_PARAMETER)
+        engine.allocate_queue(ME, with_id(2)),
+        Err(NdisStatus::INVALID_PARAMETER),
+        "still being freed"
     );
-    engine.free_queue(queue).unwrap();
-    assert_eq!(
-        engine.change_queue(queue, unchanged),
-        Err(NdisStatus::INVALID_PARAMETER)
-    );
-}
-
-#[test]
-fn f1_f2_dma_stops_exactly_once_and_before_the_free_completes() {
-    let mut engine = engine();
-    let queue = engine.completed();
-    assert_eq!(
-        engine.dma_stopped(queue),
-        Err(NdisStatus::INVALID_PARAMETER)
-    );
-    engine.free_queue(queue).unwrap();
-    assert_eq!(engine.state(queue), OperationalState::Paused);
-    assert_eq!(
-        engine.resources_freed(queue),
-        Err(NdisStatus::INVALID_PARAMETER)
-    );
-    let stopped = Event::QueueState {
-        queue,
-        state: OperationalState::DmaStopped,
-    };
-    assert_eq!(engine.dma_stopped(queue), Ok(stopped));
-    assert_eq!(engine.state(queue), OperationalState::DmaStopped);
-    assert_eq!(
-        engine.dma_stopped(queue),
-        Err(NdisStatus::INVALID_PARAMETER)
-    );
-    assert_eq!(engine.resources_freed(queue), Ok(()));
-    assert_eq!(engine.state(queue), OperationalState::Undefined);
-    assert_eq!(
-        engine.resources_freed(queue),
-        Err(NdisStatus::INVALID_PARAMETER)
-    );
-}
-
-#[test]
-fn f3_a_queue_being_freed_is_out_of_the_next_table() {
-    let mut engine = engine();
-    let queue = engine.completed();
-    engine.learn(queue, UNTAGGED, mac(1), NOW);
-    assert_eq!(engine.table().members(), [queue]);
-    engine.free_queue(queue).unwrap();
-    let table = engine.table();
-    assert!(table.members().is_empty() && table.is_empty());
-}
-
-#[test]
-fn f4_static_filters_must_be_cleared_before_the_queue_is_freed() {
-    let mut engine = engine();
-    let queue = engine.allocated();
-    let filter = engine.set_filter(queue, untagged(1)).unwrap();
-    assert_eq!(engine.free_queue(queue), Err(NdisStatus::INVALID_STATE));
-    engine.allocation_complete(&[queue]);
-    engine.learn(queue, UNTAGGED, mac(2), NOW);
-    assert_eq!(engine.free_queue(queue), Err(NdisStatus::INVALID_STATE));
-    assert_eq!(
-        engine.queue(queue).unwrap().learned,
-        1,
-        "a refused request leaves no trace"
-    );
-    engine.clear_filter(queue, filter).unwrap();
-    assert_eq!(engine.free_queue(queue), Ok(()));
-    assert_eq!(engine.free_queue(queue), Err(NdisStatus::INVALID_PARAMETER));
-    assert_eq!(
-        engine.free_queue(QueueId(77)),
-        Err(NdisStatus::INVALID_PARAMETER)
-    );
-}
-
-#[test]
-fn f4_learned_filters_go_with_their_queue_and_no_other() {
-    let mut engine = engine();
-    let [going, staying] = [engine.completed(), engine.completed()];
-    engine.learn(going, UNTAGGED, mac(1), NOW);
-    engine.learn(staying, UNTAGGED, mac(2), NOW);
-    engine.free_at_once(going);
-    assert_eq!(
-        [engine.owner(UNTAGGED, 1), engine.owner(UNTAGGED, 2)],
-        [None, Some(staying)]
-    );
+    assert_eq!(engine.allocated(), QueueId(1));
+    engine.resources_freed(QueueId(2)).unwrap();
+    assert_eq!(engine.allocate_queue(ME, with_id(2)), Ok(QueueId(2)));
 }
 
 #[test]
@@ -289,13 +180,14 @@ fn nothing_is_compiled_when_nothing_changed() {
     engine.learn(queue, UNTAGGED, mac(1), NOW);
     let table = engine.table();
     assert_eq!(engine.learn(queue, UNTAGGED, mac(1), NOW), Learned::Known);
-    assert_eq!(engine.age(NOW), 0);
+    assert_eq!(engine.age(NOW).len(), 0);
     assert_eq!(
-        engine.allocation_complete(&[queue])[0].1,
+        engine.complete_all(&[queue])[0].1,
         NdisStatus::INVALID_PARAMETER
     );
     assert!(
-        engine.clear_filter(queue, FilterId(1)).is_err() && engine.free_queue(QueueId(9)).is_err()
+        engine.clear_filter(ME, queue, FilterId(1)).is_err()
+            && engine.free_queue(ME, QueueId(9)).is_err()
     );
     assert!(Arc::ptr_eq(&table, &engine.table()));
     engine.learn(queue, UNTAGGED, mac(2), NOW);
@@ -306,9 +198,9 @@ fn nothing_is_compiled_when_nothing_changed() {
 fn members_are_complete_queues_in_id_order_with_or_without_filters() {
     let mut engine = engine();
     let [first, second, third] = [engine.allocated(), engine.allocated(), engine.allocated()];
-    engine.allocation_complete(&[third, first]);
+    engine.complete_all(&[third, first]);
     assert_eq!(engine.table().members(), [first, third]);
-    engine.free_queue(first).unwrap();
-    engine.allocation_complete(&[second]);
+    engine.free_queue(ME, first).unwrap();
+    engine.complete_all(&[second]);
     assert_eq!(engine.table().members(), [second, third]);
 }
