@@ -17,6 +17,7 @@ const PACKAGES: &[&str] = &[
     "binutils-mingw-w64-x86-64",
     "busybox-static",
     "cpio",
+    "curl",
     "dpdk-dev",
     "ethtool",
     "g++",
@@ -44,6 +45,7 @@ const NUMBERED_PACKAGES: &[&str] = &["librte-mempool-ring", "librte-net-virtio"]
 const PROGRAMS: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("cpio", "cpio"),
+    ("curl", "curl"),
     ("depmod", "kmod"),
     ("c++", "g++"),
     ("dpdk-testpmd", "dpdk-dev"),

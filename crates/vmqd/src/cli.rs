@@ -53,6 +53,12 @@ pub(crate) struct RunArgs {
     /// What a worker does when nothing moves: adapt sleeps, spin keeps its core [default: adapt]
     #[arg(long, value_name = "adapt|spin")]
     pub(crate) idle: Option<String>,
+    /// Serve the API on this loopback address too, for example 127.0.0.1:8080; needs a token
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) api: Option<String>,
+    /// File with the token that clients of --api have to show; nobody else may be able to open it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api_token: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

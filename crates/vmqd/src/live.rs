@@ -4,15 +4,18 @@ use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ports::vhost_user::{Mode as Side, Port};
 use switch::{
-    DropReason, Options, PairStatus, PortError, PortSettings, PortSpec, PortStatus, Switch,
+    DropReason, Options, PairStatus, PortError, PortSettings, PortSpec, PortStatus, Switch, Totals,
     WorkerStatus,
 };
 
 use crate::config::{Mode, Plan};
-use crate::control::{FilterView, PairView, PortView, QueueView, StatusView, Traffic, WorkerView};
+use crate::control::{
+    FilterView, PairView, PortCounters, PortView, QueueView, StatusView, Traffic, WorkerView,
+};
 
 /// Why the switch or one of its ports did not start.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,7 @@ struct Known {
     dir: PathBuf,
     /// In the order in which they were added.
     ports: Vec<(Mode, PathBuf)>,
+    started: Instant,
 }
 
 impl Live {
@@ -69,6 +73,7 @@ impl Live {
         let known = Arc::new(Known {
             dir: plan.dir.clone(),
             ports: known,
+            started: Instant::now(),
         });
         let mut live = Self {
             ports: Vec::with_capacity(plan.ports.len()),
@@ -114,6 +119,12 @@ impl Drop for Live {
 }
 
 impl Reporter {
+    /// Nanoseconds since the switch started.
+    pub(crate) fn uptime_ns(&self) -> u64 {
+        // 64 bits of nanoseconds are five hundred years.
+        self.known.started.elapsed().as_nanos() as u64
+    }
+
     pub(crate) fn status(&self) -> StatusView {
         let status = self.switch.status();
         StatusView {
@@ -163,6 +174,12 @@ fn port_view((port, (mode, socket)): (PortStatus, &(Mode, PathBuf))) -> PortView
             state: queue.state,
             filters: filters.collect(),
         }],
+        counters: port_counters(&totals),
+    }
+}
+
+fn port_counters(totals: &Totals) -> PortCounters {
+    PortCounters {
         from_guest: Traffic {
             frames: totals.from_guest_frames,
             bytes: totals.from_guest_bytes,

@@ -5,15 +5,16 @@
 //! nothing behind, for each step's result undoes itself when dropped.
 
 use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::RunArgs;
-use crate::config::{self, Mode, Plan, PortPlan};
+use crate::config::{self, ApiPlan, Mode, Plan, PortPlan};
+use crate::control::Token;
 use crate::failure::Failure;
 use crate::live::{Live, StartError};
 use crate::output::{DIM, GOOD};
@@ -30,6 +31,13 @@ pub(crate) enum RunError {
     Start(#[from] StartError),
     #[error("cannot serve the control socket: {0}")]
     Control(io::Error),
+    #[error(
+        "cannot serve the API on {address}: {error}: give it another address with api.listen or --api"
+    )]
+    Api {
+        address: SocketAddr,
+        error: io::Error,
+    },
     #[error("cannot watch for signals: {0}")]
     Signals(io::Error),
 }
@@ -53,6 +61,7 @@ fn serve(plan: &Plan) -> Result<(), RunError> {
     let _directory = RunDirectory::claim(&plan.dir)?;
     check_sockets(plan)?;
     let (control, _control_file) = sockets::bind(&plan.control_socket())?;
+    let api = plan.api.as_ref().map(listen).transpose()?;
     let mut listeners = Vec::with_capacity(plan.ports.len());
     let mut files = Vec::with_capacity(plan.ports.len());
     for port in &plan.ports {
@@ -64,13 +73,15 @@ fn serve(plan: &Plan) -> Result<(), RunError> {
     let live = Live::start(plan, listeners)?;
     tracing::info!(ports = plan.ports.len(), dir = %plan.dir.display(), "switch started");
     // The switch runs whether or not somebody reads this.
-    let _ = announce(plan);
+    let _ = announce(plan, api.as_ref().map(|(listener, _)| listener));
 
-    let reporter = live.reporter();
-    let status = Arc::new(move || reporter.status());
+    let serving = control::serve(control, api, live.reporter());
     let signal = runtime.block_on(async {
         tokio::select! {
-            ended = control::serve(control, status) => Err(RunError::Control(ended.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))),
+            ended = serving => match ended {
+                Err(error) => Err(RunError::Control(error)),
+                Ok(never) => match never {},
+            },
             name = signals.next() => Ok(name),
         }
     })?;
@@ -94,7 +105,15 @@ fn bind(port: &PortPlan) -> Result<Option<(UnixListener, SocketFile)>, SocketErr
     }
 }
 
-fn announce(plan: &Plan) -> io::Result<()> {
+fn listen(api: &ApiPlan) -> Result<(TcpListener, Token), RunError> {
+    let listener = TcpListener::bind(api.listen).map_err(|error| RunError::Api {
+        address: api.listen,
+        error,
+    })?;
+    Ok((listener, api.token.clone()))
+}
+
+fn announce(plan: &Plan, api: Option<&TcpListener>) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     let option = directory::option(&plan.dir);
     let width = plan
@@ -115,6 +134,13 @@ fn announce(plan: &Plan) -> io::Result<()> {
             out,
             "{name:width$} {GOOD}ready{GOOD:#}: {arrow}{}   {DIM}(vmq attach qemu {name}{option}){DIM:#}",
             socket.display()
+        )?;
+    }
+    if let Some(api) = api {
+        writeln!(
+            out,
+            "API {GOOD}ready{GOOD:#}: http://{}/v1",
+            api.local_addr()?
         )?;
     }
     out.flush()

@@ -64,7 +64,9 @@ fn write(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     write_drops(
-        ports.iter().map(|port| (port.name.as_str(), &port.drops)),
+        ports
+            .iter()
+            .map(|port| (port.name.as_str(), &port.counters.drops)),
         out,
     )?;
     writeln!(out)?;
@@ -135,8 +137,8 @@ fn add_port(table: &mut Table<10>, port: &PortView) {
         (true, false) => Cell::styled("connected", WARN),
         (false, false) => Cell::styled("waiting", DIM),
     };
-    let [from_frames, from_bytes] = traffic(port.from_guest);
-    let [to_frames, to_bytes] = traffic(port.to_guest);
+    let [from_frames, from_bytes] = traffic(port.counters.from_guest);
+    let [to_frames, to_bytes] = traffic(port.counters.to_guest);
     let mut of_port = [
         port.name.as_str().into(),
         state,
@@ -144,7 +146,7 @@ fn add_port(table: &mut Table<10>, port: &PortView) {
         from_bytes,
         to_frames,
         to_bytes,
-        dropped(&port.drops),
+        dropped(&port.counters.drops),
     ];
     let mut queues: Vec<_> = port
         .queues
@@ -253,7 +255,7 @@ mod tests {
 
     use super::*;
     use crate::config::Mode;
-    use crate::control::{PairView, QueueView};
+    use crate::control::{PairView, PortCounters, QueueView};
 
     fn filter(mac: &str, vlan: Option<u16>, is_learned: bool) -> FilterView {
         FilterView {
@@ -281,16 +283,10 @@ mod tests {
                 state: state.to_owned(),
                 filters,
             }],
-            from_guest: Traffic::default(),
-            to_guest: Traffic::default(),
-            bytes_copied: 0,
-            flooded: 0,
-            held: 0,
-            segmented: 0,
-            checksummed: 0,
-            notifications_sent: 0,
-            notifications_suppressed: 0,
-            drops: BTreeMap::from([("no-buffers".to_owned(), 0), ("runt".to_owned(), 0)]),
+            counters: PortCounters {
+                drops: BTreeMap::from([("no-buffers".to_owned(), 0), ("runt".to_owned(), 0)]),
+                ..PortCounters::default()
+            },
         }
     }
 
@@ -304,16 +300,16 @@ mod tests {
             "Running",
             vec![configured, learned, tagged],
         );
-        web.from_guest = Traffic {
+        web.counters.from_guest = Traffic {
             frames: 1_234_567,
             bytes: 1_810_000_000,
         };
-        web.to_guest = Traffic {
+        web.counters.to_guest = Traffic {
             frames: 98_765,
             bytes: 6_500_000,
         };
-        web.drops.insert("no-buffers".to_owned(), 1_204);
-        web.drops.insert("runt".to_owned(), 3);
+        web.counters.drops.insert("no-buffers".to_owned(), 1_204);
+        web.counters.drops.insert("runt".to_owned(), 3);
         let mut db = port("db", 2, "Undefined", Vec::new());
         db.last_close = Some("the guest's transmit ring names descriptor 300 of 256".to_owned());
         let worker = WorkerView {

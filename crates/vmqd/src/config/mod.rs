@@ -11,6 +11,7 @@
 //!                                                       └──▶ rejected (file:line:column, field, remedy)
 //! ```
 
+mod api;
 mod judge;
 mod plan;
 mod port;
@@ -19,6 +20,7 @@ mod schema;
 
 use std::fs;
 
+pub(crate) use self::api::ApiPlan;
 pub(crate) use self::plan::{CONTROL_SOCKET, Mode, Plan, PortPlan, check_port_name, socket_in};
 pub(crate) use self::rejected::Rejected;
 use self::rejected::Source;

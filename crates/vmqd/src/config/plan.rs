@@ -6,6 +6,7 @@ use switch::{Idle, MAX_PORTS, WhenFull};
 use toml::Spanned;
 use vmq::Filter;
 
+use super::api::ApiPlan;
 use super::judge::{Judge, Place};
 use super::rejected::{Rejected, Source};
 use super::schema::{self, Cpus};
@@ -24,6 +25,8 @@ pub(crate) struct Plan {
     /// One worker on each of these; nobody cares where if `None`.
     pub(crate) cpus: Option<CpuList>,
     pub(crate) idle: Idle,
+    /// The API on TCP, if it is wanted.
+    pub(crate) api: Option<ApiPlan>,
     pub(crate) ports: Vec<PortPlan>,
 }
 
@@ -54,7 +57,9 @@ pub(super) struct Usual {
 }
 
 /// Which side of a port's socket listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
     /// The switch listens, the VMM connects.
@@ -98,6 +103,7 @@ pub(super) fn make(
     let dir = judge.dir(args, file.switch.dir);
     let cpus = judge.cpus(args, file.switch.cpus);
     let idle = judge.idle(args, file.switch.idle);
+    let api = judge.api(args, file.api);
     let usual = judge.usual(args, file.switch.mtu, file.switch.when_full);
     let count = file.port.len() + args.ports.len();
     let mut ports = Vec::with_capacity(count.min(MAX_PORTS));
@@ -126,6 +132,7 @@ pub(super) fn make(
         dir,
         cpus,
         idle,
+        api,
         ports,
     })
 }

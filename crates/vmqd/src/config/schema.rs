@@ -17,6 +17,7 @@ use super::rejected::{Mistake, Rejected, Source};
 pub(super) struct File {
     #[serde(default)]
     pub(super) switch: Switch,
+    pub(super) api: Option<Spanned<Api>>,
     #[serde(default)]
     pub(super) port: Vec<Spanned<Port>>,
 }
@@ -29,6 +30,13 @@ pub(super) struct Switch {
     pub(super) mtu: Option<Spanned<i64>>,
     pub(super) when_full: Option<Spanned<String>>,
     pub(super) idle: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Api {
+    pub(super) listen: Option<Spanned<String>>,
+    pub(super) token_file: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

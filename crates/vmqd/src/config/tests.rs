@@ -130,7 +130,7 @@ fn what_is_not_toml_is_refused_where_it_stops_being_toml() {
 fn unknown_keys_are_refused_with_those_that_are_known() {
     assert_objection(
         "[swich]\n",
-        "f:1:2: swich: unknown key `swich`: did you mean `switch`? known keys here: switch, port",
+        "f:1:2: swich: unknown key `swich`: did you mean `switch`? known keys here: switch, api, port",
     );
     assert_objection(
         "[switch]\ndri = '/x'",

@@ -11,7 +11,8 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use super::{STATUS, StatusView};
+use super::StatusView;
+use super::routes::STATUS;
 use crate::config::{CONTROL_SOCKET, socket_in};
 use crate::directory;
 

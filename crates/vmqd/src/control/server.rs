@@ -1,34 +1,57 @@
-//! Answers on the control socket. Whoever can open the socket's file may ask; the file is its owner's.
+//! Answers on a listening socket, with limits on all that a client can make the switch hold or wait for.
+//!
+//! | a client | loses its connection after |
+//! | --- | --- |
+//! | that connects and says nothing, or says it slowly | [`HEADER_PATIENCE`] |
+//! | that does not read its answer | [`WRITE_PATIENCE`] |
+//! | with a header of more than [`MAX_HEADER`] bytes | at once, with an answer |
+//!
+//! More than [`MAX_CONNECTIONS`] wait in the kernel until one goes. Each socket has its own, so that what happens on TCP takes
+//! nothing from the control socket.
 
-use std::io;
-use std::os::unix::net::UnixListener;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Json;
 use axum::Router;
-use axum::http::{StatusCode, Uri};
-use axum::routing::get;
-use serde_json::{Value, json};
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutWriter;
 
-use super::{STATUS, StatusView};
+/// Connections at once.
+pub(super) const MAX_CONNECTIONS: usize = 64;
 
-/// Serves until dropped. `status` is called for each question and must not wait for a guest.
-pub(crate) async fn serve(
-    listener: UnixListener,
-    status: Arc<dyn Fn() -> StatusView + Send + Sync>,
-) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::UnixListener::from_std(listener)?;
-    let router = Router::new()
-        .route(STATUS, get(async move || Json(status())))
-        .fallback(unknown_path);
-    axum::serve(listener, router).await
-}
+/// How long a request's header may take, counted from the end of the request before.
+pub(super) const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 
-async fn unknown_path(uri: Uri) -> (StatusCode, Json<Value>) {
-    let error = format!(
-        "there is nothing at {}: known paths are {STATUS}",
-        uri.path()
-    );
-    (StatusCode::NOT_FOUND, Json(json!({ "error": error })))
+/// How long a client may read nothing of what is there for it.
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The largest header.
+pub(super) const MAX_HEADER: usize = 16 * 1024;
+
+/// Serves until dropped.
+pub(super) async fn serve(mut listener: impl Listener, router: Router) -> Infallible {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .max_buf_size(MAX_HEADER);
+    loop {
+        let place = places.clone().acquire_owned().await;
+        let place = place.expect("nobody closes this semaphore");
+        let (stream, _) = listener.accept().await;
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(WRITE_PATIENCE));
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
+        tokio::spawn(async move {
+            // How a connection ends is its client's business.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmq::Mac;
 
 use crate::config::Mode;
 
 /// The switch at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct StatusView {
     /// Version of the program that runs.
     pub(crate) version: String,
@@ -21,7 +22,7 @@ pub(crate) struct StatusView {
     pub(crate) workers: Vec<WorkerView>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PortView {
     pub(crate) name: String,
     pub(crate) mode: Mode,
@@ -37,7 +38,16 @@ pub(crate) struct PortView {
     /// Its queue pairs in order, up to the last of which a ring runs.
     pub(crate) pairs: Vec<PairView>,
     pub(crate) queues: Vec<QueueView>,
+    #[serde(flatten)]
+    pub(crate) counters: PortCounters,
+}
+
+/// What a port has moved and lost since the switch started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct PortCounters {
+    /// What the guest sent.
     pub(crate) from_guest: Traffic,
+    /// What the guest was given.
     pub(crate) to_guest: Traffic,
     /// Bytes moved for the deliveries of this port: looking at headers, and the copy.
     pub(crate) bytes_copied: u64,
@@ -57,7 +67,7 @@ pub(crate) struct PortView {
     pub(crate) drops: BTreeMap<String, u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PairView {
     /// The worker that looks after its sending ring, if that runs.
     pub(crate) worker: Option<usize>,
@@ -65,20 +75,20 @@ pub(crate) struct PairView {
     pub(crate) receives: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Traffic {
     pub(crate) frames: u64,
     pub(crate) bytes: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct QueueView {
     pub(crate) id: u16,
     pub(crate) state: String,
     pub(crate) filters: Vec<FilterView>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct FilterView {
     pub(crate) mac: String,
     /// `null`: any VLAN; 0: untagged frames.
@@ -87,7 +97,7 @@ pub(crate) struct FilterView {
     pub(crate) is_learned: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WorkerView {
     /// The CPU it is pinned to.
     pub(crate) cpu: Option<usize>,

@@ -71,6 +71,7 @@ impl Lab {
         let plan = Plan {
             dir,
             cpus: None,
+            api: None,
             idle: Idle::Adapt,
             ports,
         };

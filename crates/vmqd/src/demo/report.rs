@@ -58,9 +58,10 @@ impl Queue {
         elapsed: Duration,
     ) -> Self {
         let queue = after.queues.first();
-        let bytes = after.to_guest.bytes - before.to_guest.bytes;
-        let bytes_copied = after.bytes_copied - before.bytes_copied;
-        let drops = after.drops.iter().map(|(reason, frames)| {
+        let (before, counters) = (&before.counters, &after.counters);
+        let bytes = counters.to_guest.bytes - before.to_guest.bytes;
+        let bytes_copied = counters.bytes_copied - before.bytes_copied;
+        let drops = counters.drops.iter().map(|(reason, frames)| {
             let earlier = before.drops.get(reason).copied().unwrap_or(0);
             (reason.clone(), frames - earlier)
         });
@@ -68,7 +69,7 @@ impl Queue {
             id: queue.map_or(0, |queue| queue.id),
             guest: after.name.clone(),
             filters: queue.map(|queue| queue.filters.clone()).unwrap_or_default(),
-            frames: after.to_guest.frames - before.to_guest.frames,
+            frames: counters.to_guest.frames - before.to_guest.frames,
             bytes,
             gbit_per_s: gbit_per_s(bytes, elapsed),
             round_trip_us: round_trip.map(|time| time.as_secs_f64() * 1e6),
@@ -194,7 +195,7 @@ fn ratio(copied: u64, delivered: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::config::Mode;
-    use crate::control::{QueueView, Traffic};
+    use crate::control::{PortCounters, QueueView, Traffic};
 
     fn port(name: &str, id: u16, frames: u64, copied: u64) -> PortView {
         let filter = FilterView {
@@ -216,19 +217,15 @@ mod tests {
                 state: "Running".to_owned(),
                 filters: vec![filter],
             }],
-            from_guest: Traffic::default(),
-            to_guest: Traffic {
-                frames,
-                bytes: frames * 9000,
+            counters: PortCounters {
+                to_guest: Traffic {
+                    frames,
+                    bytes: frames * 9000,
+                },
+                bytes_copied: copied,
+                drops: BTreeMap::from([("no-buffers".to_owned(), frames / 1000)]),
+                ..PortCounters::default()
             },
-            bytes_copied: copied,
-            flooded: 0,
-            held: 0,
-            segmented: 0,
-            checksummed: 0,
-            notifications_sent: 0,
-            notifications_suppressed: 0,
-            drops: BTreeMap::from([("no-buffers".to_owned(), frames / 1000)]),
         }
     }
 

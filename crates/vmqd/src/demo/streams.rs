@@ -197,7 +197,7 @@ fn delivered(status: &StatusView) -> (u64, u64) {
     status
         .ports
         .iter()
-        .map(|port| port.to_guest)
+        .map(|port| port.counters.to_guest)
         .fold((0, 0), |(frames, bytes), to_guest| {
             (frames + to_guest.frames, bytes + to_guest.bytes)
         })

@@ -80,7 +80,8 @@ impl Switch {
         switch
     }
 
-    fn line(&mut self) -> String {
+    /// The next line that it says.
+    pub(crate) fn line(&mut self) -> String {
         let mut line = Vec::new();
         let stdout = self.child.stdout.as_mut().unwrap();
         let mut byte = [0];

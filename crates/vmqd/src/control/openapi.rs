@@ -1,0 +1,154 @@
+//! The OpenAPI 3.1 document: the table of operations, said in the words that tools read.
+//!
+//! OpenAPI 3.1 takes JSON Schema 2020-12 as it is, which is what the types' own descriptions are. So the document is put
+//! together here from both, and there is no second description that could differ.
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::operation::{Operation, SchemaOf};
+use super::problem::{Kind, PROBLEM_JSON, Problem};
+
+/// What any request can meet, whatever it asks.
+const COMMON: [Kind; 3] = [Kind::Malformed, Kind::Unauthorized, Kind::Internal];
+
+const INTRODUCTION: &str = "\
+The control interface of a running switch. On the control socket (a unix socket, `curl --unix-socket`) whoever can open its file \
+may ask, without a token. On TCP each request needs the token. HEAD goes wherever GET goes. Whatever is not carried out is answered \
+with a problem document (RFC 9457).";
+
+/// The document of these operations.
+pub(super) fn document(operations: &[Operation]) -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut schemas = settings.into_generator();
+    let mut paths = Map::new();
+    for operation in operations {
+        let path = paths
+            .entry(operation.path)
+            .or_insert_with(|| json!({ "parameters": path_parameters(operation.path) }));
+        let method = operation.method.as_str().to_ascii_lowercase();
+        path[method] = describe(operation, &mut schemas);
+    }
+    let problem = schemas.subschema_for::<Problem>();
+    let problems = Kind::ALL.map(|kind| (kind, problem_response(kind, &problem.clone().into())));
+    let responses: Map<String, Value> = problems
+        .into_iter()
+        .map(|(kind, response)| (name(kind), response))
+        .collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "vmq",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": INTRODUCTION,
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" }
+        },
+        "servers": [{ "url": "/" }],
+        "security": [{ "token": [] }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.take_definitions(true),
+            "responses": responses,
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } }
+        }
+    })
+}
+
+/// The parameters that a path has between braces.
+pub(super) fn parameters_of(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn path_parameters(path: &str) -> Value {
+    let parameter = |name| {
+        let description = format!("Name of the {name}");
+        let schema = json!({ "type": "string", "pattern": "^[A-Za-z0-9_.-]{1,32}$" });
+        parameter(name, "path", true, Some(description.into()), schema)
+    };
+    parameters_of(path).map(parameter).collect()
+}
+
+fn parameter(
+    name: &str,
+    place: &str,
+    is_required: bool,
+    description: Option<Value>,
+    schema: Value,
+) -> Value {
+    let mut parameter =
+        json!({ "name": name, "in": place, "required": is_required, "schema": schema });
+    if let Some(description) = description {
+        parameter["description"] = description;
+    }
+    parameter
+}
+
+fn describe(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
+    let mut described = json!({
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "parameters": [],
+        "responses": {}
+    });
+    let mut responses = Map::new();
+    responses.insert("200".to_owned(), success(operation, schemas));
+    for kind in [&COMMON[..], &operation.problems].concat() {
+        let reference = json!({ "$ref": format!("#/components/responses/{}", name(kind)) });
+        responses.insert(kind.status().as_str().to_owned(), reference);
+    }
+    described["parameters"] = query_parameters(operation.query, schemas).into();
+    described["responses"] = responses.into();
+    described
+}
+
+/// Each member of the query's schema is a parameter.
+fn query_parameters(query: SchemaOf, schemas: &mut SchemaGenerator) -> Vec<Value> {
+    // The object itself appears nowhere: it is not to become a component.
+    let mut own = SchemaGenerator::new(schemas.settings().clone().with(|settings| {
+        settings.inline_subschemas = true;
+    }));
+    let schema = query(&mut own);
+    let members = schema.get("properties").and_then(Value::as_object);
+    let is_required = |name: &String| {
+        let required = schema.get("required").and_then(Value::as_array);
+        required.is_some_and(|names| names.iter().any(|required| required == name))
+    };
+    let parameter = |(name, schema): (&String, &Value)| {
+        let mut schema = schema.clone();
+        let members = schema.as_object_mut();
+        let description = members.and_then(|members| members.remove("description"));
+        parameter(name, "query", is_required(name), description, schema)
+    };
+    members.into_iter().flatten().map(parameter).collect()
+}
+
+fn success(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
+    let mut response = json!({ "description": operation.summary });
+    for (media_type, schema) in &operation.answers {
+        response["content"][*media_type] = json!({ "schema": schema(schemas) });
+    }
+    response
+}
+
+fn problem_response(kind: Kind, schema: &Value) -> Value {
+    let mut headers = Map::new();
+    if kind == Kind::Unauthorized {
+        let challenge = header("What is wanted");
+        headers.insert("WWW-Authenticate".to_owned(), challenge);
+    }
+    let content = json!({ PROBLEM_JSON: { "schema": schema } });
+    json!({ "description": kind.title(), "headers": headers, "content": content })
+}
+
+fn header(description: &str) -> Value {
+    json!({ "description": description, "required": true, "schema": { "type": "string" } })
+}
+
+fn name(kind: Kind) -> String {
+    format!("{kind:?}")
+}
