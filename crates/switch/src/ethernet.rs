@@ -10,6 +10,21 @@ const TPID_8021Q: u16 = 0x8100;
 /// The outer tag of a frame that has two (802.1ad).
 const TPID_8021AD: u16 = 0x88a8;
 
+/// The outer tag as it was before 802.1ad.
+const TPID_QINQ: u16 = 0x9100;
+
+/// EtherTypes that somebody here looks behind.
+pub(crate) const IPV4: u16 = 0x0800;
+pub(crate) const ARP: u16 = 0x0806;
+pub(crate) const RARP: u16 = 0x8035;
+pub(crate) const IPV6: u16 = 0x86dd;
+
+/// The lowest EtherType; a smaller number is the length of an LLC frame (IEEE 802.3, 3.2.6).
+const LOWEST_TYPE: u16 = 0x0600;
+
+/// What an LLC frame begins with that says its EtherType itself: SNAP, by RFC 1042 or, ending in 0xf8, by IEEE 802.1H.
+const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
+
 /// What the switch needs of a frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -42,15 +57,42 @@ impl Header {
 /// The ether type behind all VLAN tags and what follows it; `None` if the lookahead ends before.
 #[inline]
 pub(crate) fn payload(lookahead: &[u8]) -> Option<(u16, &[u8])> {
-    let mut rest = lookahead.get(HEADER - 2..)?;
+    behind_tags(lookahead.get(HEADER - 2..)?)
+}
+
+/// As [`payload`], and behind SNAP: some hosts take IP that comes so.
+#[inline]
+pub(crate) fn content(lookahead: &[u8]) -> Option<(u16, &[u8])> {
+    let found = payload(lookahead)?;
+    if found.0 >= LOWEST_TYPE {
+        return Some(found);
+    }
+    behind_snap(found)
+}
+
+#[inline]
+fn behind_tags(mut rest: &[u8]) -> Option<(u16, &[u8])> {
     loop {
         let (ether_type, behind) = rest.split_first_chunk()?;
         let ether_type = u16::from_be_bytes(*ether_type);
-        if !matches!(ether_type, TPID_8021Q | TPID_8021AD) {
+        if !matches!(ether_type, TPID_8021Q | TPID_8021AD | TPID_QINQ) {
             return Some((ether_type, behind));
         }
         rest = behind.get(2..)?;
     }
+}
+
+#[cold]
+fn behind_snap(mut found: (u16, &[u8])) -> Option<(u16, &[u8])> {
+    while found.0 < LOWEST_TYPE {
+        let is_snap = |(at, byte): (usize, &u8)| *byte == SNAP[at] || (at, *byte) == (5, 0xf8);
+        let there = found.1.iter().take(SNAP.len()).enumerate();
+        if !{ there }.all(is_snap) {
+            break;
+        }
+        found = behind_tags(found.1.get(SNAP.len()..)?)?;
+    }
+    Some(found)
 }
 
 #[cfg(test)]
@@ -96,6 +138,28 @@ mod tests {
             payload(&frame([8, 0], &[0x45])),
             Some((0x0800, &[0x45][..]))
         );
+    }
+
+    #[test]
+    fn what_comes_behind_snap_is_looked_for_there() {
+        let snap = |oui: u8, rest: &[u8]| [&[0xaa, 0xaa, 3, 0, 0, oui], rest].concat();
+        let of = |rest: &[u8]| {
+            let frame = frame([0, 60], rest);
+            content(&frame).map(|(ether_type, rest)| (ether_type, rest.to_vec()))
+        };
+        for oui in [0, 0xf8] {
+            let ip = snap(oui, &[8, 0, 0x45]);
+            assert_eq!(of(&ip), Some((IPV4, vec![0x45])));
+            let tagged = snap(oui, &[0x81, 0, 0, 5, 0, 40]);
+            assert_eq!(of(&[tagged, ip].concat()), Some((IPV4, vec![0x45])));
+        }
+        // Spanning tree, and a SNAP of somebody else.
+        for other in [&[0x42, 0x42, 3, 0][..], &snap(1, &[8, 0, 0x45])] {
+            assert_eq!(of(other), Some((60, other.to_vec())));
+        }
+        for cut in 0..8 {
+            assert_eq!(of(&snap(0, &[8, 0])[..cut]), None, "{cut}");
+        }
     }
 
     #[test]

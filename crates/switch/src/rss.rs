@@ -23,6 +23,8 @@ use ndis::{
 };
 
 use crate::ethernet;
+use crate::policy::protocol::{TCP, UDP};
+use crate::policy::{Part, chain};
 
 /// The longest input: two IPv6 addresses and two ports.
 const MAX_INPUT: usize = 36;
@@ -78,8 +80,8 @@ pub(crate) fn of(frame: Nbl<'_>) -> Option<Hash> {
 fn hash(lookahead: &[u8]) -> Option<Hash> {
     let (ether_type, packet) = ethernet::payload(lookahead)?;
     match ether_type {
-        ETHER_TYPE_IPV4 => ipv4(packet),
-        ETHER_TYPE_IPV6 => ipv6(packet),
+        ethernet::IPV4 => ipv4(packet),
+        ethernet::IPV6 => ipv6(packet),
         _ => None,
     }
 }
@@ -110,28 +112,22 @@ fn ipv6(packet: &[u8]) -> Option<Hash> {
     }
     let addresses = toeplitz(0, &packet[8..40]);
     let (protocol, rest) = match header[6] {
-        protocol @ (TCP | UDP) => (protocol, packet.get(40..)),
+        protocol @ (TCP | UDP) => (Some(protocol), packet.get(40..)),
         first => behind_extensions(first, packet),
     };
     let kind = match protocol {
-        TCP => NDIS_HASH_TCP_IPV6,
-        UDP => NDIS_HASH_UDP_IPV6,
+        Some(TCP) => NDIS_HASH_TCP_IPV6,
+        Some(UDP) => NDIS_HASH_UDP_IPV6,
         _ => NDIS_HASH_IPV6,
     };
     Some(with_ports(addresses, 32, kind, NDIS_HASH_IPV6, rest))
 }
 
-/// What follows the extension headers, if that can be seen.
-fn behind_extensions(mut protocol: u8, packet: &[u8]) -> (u8, Option<&[u8]>) {
-    let mut at = 40;
-    while let HOP_BY_HOP | ROUTING | DESTINATION = protocol {
-        let Some(&[next, len]) = packet.get(at..).and_then(<[u8]>::first_chunk) else {
-            break;
-        };
-        protocol = next;
-        at += 8 + 8 * usize::from(len);
-    }
-    (protocol, packet.get(at..))
+/// What follows the extension headers, if that can be seen and is not a fragment.
+fn behind_extensions(first: u8, packet: &[u8]) -> (Option<u8>, Option<&[u8]>) {
+    let chain = chain(first, packet);
+    let protocol = chain.protocol.filter(|_| chain.part == Part::Whole);
+    (protocol, packet.get(chain.at..))
 }
 
 /// Adds the ports to a hash over `at` bytes of addresses. A frame whose ports cannot be seen keeps the
@@ -190,14 +186,6 @@ const fn key_at(at: usize) -> u32 {
     }
     word
 }
-
-const ETHER_TYPE_IPV4: u16 = 0x0800;
-const ETHER_TYPE_IPV6: u16 = 0x86dd;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const DESTINATION: u8 = 60;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 //!   [`frontend::Script`] do it as no VMM should.
 //! * [`hostile`]: every way we know of being a bad guest or a bad VMM, by name.
 //! * [`model::Switch`]: what the switch must do, in the plainest words.
-//! * [`frames`]: frames that prove their own integrity. [`alloc`]: how often one thread allocated.
+//! * [`frames`]: frames that prove their own integrity. [`packets`]: such as say something. [`alloc`]: how often one thread allocated.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -42,4 +42,5 @@ pub mod guest;
 pub mod hostile;
 pub mod model;
 pub mod net_header;
+pub mod packets;
 pub mod ring;

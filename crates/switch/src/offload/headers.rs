@@ -7,6 +7,8 @@
 //! ```
 
 use super::Unfit;
+use crate::ethernet;
+use crate::policy::protocol;
 
 /// The version of IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,17 +44,9 @@ const MAX_TAGS: usize = 8;
 const ADDRESSES: usize = 12;
 const TPID_8021Q: u16 = 0x8100;
 const TPID_8021AD: u16 = 0x88a8;
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
 
 /// Everything of the fragment field but "don't fragment".
 const FRAGMENT: u16 = 0x3fff;
-
-const PROTOCOL_TCP: u8 = 6;
-const PROTOCOL_UDP: u8 = 17;
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const DESTINATION_OPTIONS: u8 = 60;
 
 impl Headers {
     /// Walks through the headers at the front of `frame`, which may end behind them.
@@ -63,8 +57,8 @@ impl Headers {
             Ip::V6 => over_ipv6(frame, network_at)?,
         };
         let transport = match protocol {
-            PROTOCOL_TCP => Transport::Tcp,
-            PROTOCOL_UDP => Transport::Udp,
+            protocol::TCP => Transport::Tcp,
+            protocol::UDP => Transport::Udp,
             _ => return Err(Unfit::NotTransport),
         };
         Ok(Self {
@@ -82,8 +76,8 @@ pub(super) fn network(frame: &[u8]) -> Option<(Ip, usize)> {
     for _ in 0..=MAX_TAGS {
         match word(frame, at)? {
             TPID_8021Q | TPID_8021AD => at += 4,
-            ETHERTYPE_IPV4 => return Some((Ip::V4, at + 2)),
-            ETHERTYPE_IPV6 => return Some((Ip::V6, at + 2)),
+            ethernet::IPV4 => return Some((Ip::V4, at + 2)),
+            ethernet::IPV6 => return Some((Ip::V6, at + 2)),
             _ => return None,
         }
     }
@@ -121,7 +115,10 @@ fn over_ipv6(frame: &[u8], at: usize) -> Result<(u8, usize), Unfit> {
     }
     let (mut next, mut at) = (header[6], at + IPV6);
     // Each extension is at least 8 bytes long, so the walk ends with the frame.
-    while matches!(next, HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS) {
+    while matches!(
+        next,
+        protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION
+    ) {
         let extension: &[u8; 2] = frame
             .get(at..)
             .and_then(<[u8]>::first_chunk)

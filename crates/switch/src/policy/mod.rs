@@ -10,10 +10,15 @@
 //! ```
 
 mod judge;
+mod packet;
 mod settings;
 mod values;
 
 pub(crate) use self::judge::{Verdict, judge};
+pub(crate) use self::packet::chain;
+pub use self::packet::{
+    Arp, Content, Ip, LinkAddresses, Neighbour, NotSeen, Packet, Part, Ports, protocol,
+};
 pub use self::settings::{
     Action, Bandwidth, Direction, Impairment, Learning, Mirror, NetworkMode, NetworkPolicy,
     PortPolicy, PrivateRole, Rate, Rule, StormLimits, VlanMode,

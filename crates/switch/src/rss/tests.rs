@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
 
 use super::*;
+use crate::policy::protocol::{DESTINATION, HOP_BY_HOP, ROUTING};
 
 /// The Toeplitz hash as its definition has it: the key moves to the left bit by bit.
 fn naive(input: &[u8]) -> u32 {
