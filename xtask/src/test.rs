@@ -85,6 +85,7 @@ fn fuzz(report: &mut Report) {
         "frame_build",
         "offload",
         "ndis_view",
+        "packet",
     ] {
         report.run(
             &format!("fuzz {target}"),

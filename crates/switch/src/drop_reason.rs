@@ -17,6 +17,18 @@ pub enum DropReason {
     Runt,
     /// The source address is a group address, which no station has.
     InvalidSource,
+    /// The source address is none that is configured for the port (MAC-spoofing guard).
+    MacSpoofing,
+    /// The guest speaks as a DHCP server (DHCP guard).
+    DhcpGuard,
+    /// The guest speaks as a router (router guard).
+    RouterGuard,
+    /// The guest uses an IP address that it may not use (address guard).
+    AddressGuard,
+    /// A guard needs to know what the frame's headers hide.
+    HiddenHeaders,
+    /// A rule of the port denies it.
+    Denied,
     /// The destination lies behind the port that the frame came from.
     SamePort,
     /// No port but the sender is there to take it.
@@ -33,12 +45,18 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::NoBuffers,
         Self::BuffersTooSmall,
         Self::MtuExceeded,
         Self::Runt,
         Self::InvalidSource,
+        Self::MacSpoofing,
+        Self::DhcpGuard,
+        Self::RouterGuard,
+        Self::AddressGuard,
+        Self::HiddenHeaders,
+        Self::Denied,
         Self::SamePort,
         Self::NoReceiver,
         Self::OffloadNotNegotiated,
@@ -56,6 +74,12 @@ impl DropReason {
             Self::MtuExceeded => "mtu-exceeded",
             Self::Runt => "runt",
             Self::InvalidSource => "invalid-source",
+            Self::MacSpoofing => "mac-spoofing",
+            Self::DhcpGuard => "dhcp-guard",
+            Self::RouterGuard => "router-guard",
+            Self::AddressGuard => "address-guard",
+            Self::HiddenHeaders => "hidden-headers",
+            Self::Denied => "denied",
             Self::SamePort => "same-port",
             Self::NoReceiver => "no-receiver",
             Self::OffloadNotNegotiated => "offload-not-negotiated",

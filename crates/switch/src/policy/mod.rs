@@ -9,16 +9,20 @@
 //!  judge                  one frame, on the host's lookahead copy ──▶ Verdict
 //! ```
 
+mod guards;
 mod judge;
 mod packet;
+mod rules;
 mod settings;
 mod values;
 
+pub use self::guards::{Guard, Guards, Objection};
 pub(crate) use self::judge::{Verdict, judge};
 pub(crate) use self::packet::chain;
 pub use self::packet::{
     Arp, Content, Ip, LinkAddresses, Neighbour, NotSeen, Packet, Part, Ports, protocol,
 };
+pub use self::rules::{Count, RuleTotals, Rules, Ruling, Way};
 pub use self::settings::{
     Action, Bandwidth, Direction, Impairment, Learning, Mirror, NetworkMode, NetworkPolicy,
     PortPolicy, PrivateRole, Rate, Rule, StormLimits, VlanMode,
