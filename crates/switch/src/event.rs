@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use schemars::JsonSchema;
@@ -19,6 +20,9 @@ use vmq::Mac;
 
 /// Events that are kept for those who read late.
 const KEPT: usize = 4096;
+
+/// Wakers that are kept at most.
+const MOST_WAKERS: usize = 64;
 
 /// Something that happened. Networks and ports have their names, VLAN 0 is "untagged".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -191,6 +195,17 @@ impl Events {
         news
     }
 
+    /// As [`Events::take`], for a task: pending until something happens, and then its waker is called.
+    pub fn poll(&mut self, most: usize, context: &mut Context<'_>) -> Poll<News> {
+        let mut kept = self.log.lock();
+        if kept.last <= self.last {
+            kept.wake_later(context.waker());
+            return Poll::Pending;
+        }
+        drop(kept);
+        Poll::Ready(self.take(most))
+    }
+
     /// As [`Events::take`], but waits for something to happen, at most `timeout`.
     pub fn wait(&mut self, most: usize, timeout: Duration) -> News {
         let end = Instant::now() + timeout;
@@ -220,6 +235,8 @@ struct Kept {
     events: VecDeque<(SystemTime, Event)>,
     /// Number of the last of them, or 0.
     last: u64,
+    /// Tasks that wait for the next.
+    wakers: Vec<Waker>,
 }
 
 impl EventLog {
@@ -230,8 +247,10 @@ impl EventLog {
         }
         kept.events.push_back((SystemTime::now(), event));
         kept.last += 1;
+        let wakers = std::mem::take(&mut kept.wakers);
         drop(kept);
         self.is_more.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// A reader of what happens from now on.
@@ -248,6 +267,17 @@ impl EventLog {
 }
 
 impl Kept {
+    fn wake_later(&mut self, waker: &Waker) {
+        if self.wakers.iter().any(|known| known.will_wake(waker)) {
+            return;
+        }
+        // Some may be of tasks that are gone. Those that are not come again.
+        if self.wakers.len() == MOST_WAKERS {
+            self.wakers.drain(..).for_each(Waker::wake);
+        }
+        self.wakers.push(waker.clone());
+    }
+
     fn since(&self, last: u64, most: usize) -> News {
         let gone = self.last - self.events.len() as u64;
         let from = last.max(gone);
@@ -268,6 +298,9 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
     use super::*;
 
     fn port(number: usize) -> Event {
@@ -318,5 +351,49 @@ mod tests {
         let waits = std::thread::spawn(move || reader.wait(9, Duration::from_secs(60)));
         log.note(port(0));
         assert_eq!(numbers(&waits.join().unwrap()), [1]);
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Sleeper(AtomicUsize);
+
+    impl Wake for Sleeper {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_task_that_waits_is_woken_once_for_each_time_that_it_asked() {
+        let log = Arc::new(EventLog::default());
+        let mut reader = log.reader();
+        let sleeper = Arc::new(Sleeper::default());
+        let waker = Waker::from(sleeper.clone());
+        let mut context = Context::from_waker(&waker);
+        assert!(reader.poll(9, &mut context).is_pending());
+        assert!(reader.poll(9, &mut context).is_pending());
+        (0..3).for_each(|number| log.note(port(number)));
+        assert_eq!(sleeper.0.load(Ordering::Relaxed), 1);
+        let Poll::Ready(news) = reader.poll(9, &mut context) else {
+            panic!("three events are there")
+        };
+        assert_eq!(numbers(&news), [1, 2, 3]);
+    }
+
+    #[test]
+    fn tasks_that_are_gone_do_not_pile_up() {
+        let log = Arc::new(EventLog::default());
+        let sleepers: Vec<_> = (0..10 * MOST_WAKERS)
+            .map(|_| Arc::new(Sleeper::default()))
+            .collect();
+        for sleeper in &sleepers {
+            let waker = Waker::from(sleeper.clone());
+            let pending = log.reader().poll(1, &mut Context::from_waker(&waker));
+            assert!(pending.is_pending());
+        }
+        assert!(log.lock().wakers.len() <= MOST_WAKERS);
+        log.note(port(0));
+        let woken = |sleeper: &Arc<Sleeper>| sleeper.0.load(Ordering::Relaxed) == 1;
+        assert!(sleepers.iter().all(woken), "whoever waits is woken");
     }
 }

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use ports::vhost_user::{Mode as Side, Port};
 use switch::{
-    DropReason, Options, PairStatus, PortError, PortSettings, PortSpec, PortStatus, Switch, Totals,
-    WorkerStatus,
+    DropReason, Events, Options, PairStatus, PortError, PortSettings, PortSpec, PortStatus, Switch,
+    Totals, WorkerStatus,
 };
 
 use crate::config::{Mode, Plan};
@@ -109,6 +109,11 @@ impl Live {
     pub(crate) fn reporter(&self) -> Reporter {
         self.reporter.clone()
     }
+
+    #[cfg(test)]
+    pub(crate) fn switch(&self) -> &Switch {
+        &self.reporter.switch
+    }
 }
 
 impl Drop for Live {
@@ -123,6 +128,11 @@ impl Reporter {
     pub(crate) fn uptime_ns(&self) -> u64 {
         // 64 bits of nanoseconds are five hundred years.
         self.known.started.elapsed().as_nanos() as u64
+    }
+
+    /// A reader of what happens from now on.
+    pub(crate) fn events(&self) -> Events {
+        self.switch.events()
     }
 
     pub(crate) fn status(&self) -> StatusView {

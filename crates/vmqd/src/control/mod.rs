@@ -17,6 +17,7 @@
 
 mod client;
 mod counters;
+mod events;
 mod filters;
 mod guard;
 mod openapi;

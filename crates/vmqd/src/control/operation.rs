@@ -74,7 +74,8 @@ impl Operation {
     }
 }
 
-async fn answer<Q: Parameters, T: Answer>(
+/// Reads the request, carries it out, and renders what comes of it.
+pub(super) async fn answer<Q: Parameters, T: Answer>(
     live: Arc<Reporter>,
     request: Request,
     run: fn(&Reporter, Asked<Q>) -> Result<T, Problem>,

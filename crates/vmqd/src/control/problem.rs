@@ -39,15 +39,18 @@ pub(crate) enum Kind {
     MethodNotAllowed,
     /// A fault of ours.
     Internal,
+    /// Too much is asked at once.
+    Busy,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Internal,
+        Self::Busy,
     ];
 
     pub(crate) fn status(self) -> StatusCode {
@@ -89,6 +92,11 @@ impl Kind {
                 "internal",
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "The switch made a mistake",
+            ),
+            Self::Busy => (
+                "busy",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too much is asked at once",
             ),
         }
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::operation::{Answer, Operation, operation};
 use super::problem::{Kind, Problem};
 use super::request::{Asked, NoParameters};
-use super::{counters, filters, openapi, queues, status};
+use super::{counters, events, filters, openapi, queues, status};
 use crate::live::Reporter;
 
 /// Path of the status.
@@ -58,6 +58,7 @@ pub(super) fn operations() -> Vec<Operation> {
             counters::read,
         )
         .fails(&[Kind::NotFound]),
+        events::read(),
         operation(
             (Method::GET, "/v1/openapi.json"),
             ("readDocument", "This document"),

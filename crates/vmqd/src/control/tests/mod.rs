@@ -1,10 +1,13 @@
 //! The router in this process, with a switch that runs behind it.
 
+mod events;
+
 use std::collections::BTreeSet;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::response::Response;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use switch::{Idle, WhenFull};
@@ -77,15 +80,19 @@ impl Scene {
     }
 
     fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.start(request).into_parts();
+        let body = self.runtime.block_on(body.collect());
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.unwrap().to_bytes().into(),
+        }
+    }
+
+    /// The response as it begins.
+    fn start(&self, request: Request<Body>) -> Response {
         let response = self.router.clone().oneshot(request);
-        self.runtime.block_on(async {
-            let (parts, body) = response.await.unwrap().into_parts();
-            Answer {
-                status: parts.status,
-                headers: parts.headers,
-                body: body.collect().await.unwrap().to_bytes().into(),
-            }
-        })
+        self.runtime.block_on(response).unwrap()
     }
 
     fn ask(&self, method: &Method, path: &str) -> Answer {
@@ -385,7 +392,7 @@ fn answers_are_json() {
 
 #[test]
 fn the_documentation_has_every_path_and_every_problem() {
-    let page = include_str!("../../../../docs/api.md");
+    let page = include_str!("../../../../../docs/api.md");
     for operation in routes::operations() {
         assert!(
             page.contains(&format!("`{}`", operation.path)),
