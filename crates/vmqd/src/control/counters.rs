@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::operation::Answer;
+use super::operation::JsonAnswer;
 use super::problem::Problem;
 use super::request::{Asked, NoParameters};
 use super::status::port_of;
@@ -31,8 +31,8 @@ pub(crate) struct CountersOfPort {
     pub(crate) counters: PortCounters,
 }
 
-impl Answer for Counters {}
-impl Answer for CountersOfPort {}
+impl JsonAnswer for Counters {}
+impl JsonAnswer for CountersOfPort {}
 
 pub(super) fn list(live: &Reporter, _: Asked<NoParameters>) -> Result<Counters, Problem> {
     let (status, at_ns) = (live.status(), live.uptime_ns());

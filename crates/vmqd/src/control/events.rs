@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use switch::{Event, Events, News, Occurrence};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::operation::{Answer, Operation, answer, operation};
+use super::operation::{JsonAnswer, Operation, answer, operation};
 use super::problem::{Kind, Problem};
 use super::request::{Asked, Parameters};
 use crate::live::Reporter;
@@ -68,7 +68,7 @@ pub(super) struct Since {
     after: Option<u64>,
 }
 
-impl Answer for EventList {}
+impl JsonAnswer for EventList {}
 impl Parameters for Since {}
 
 impl From<Occurrence> for EventView {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::operation::Answer;
+use super::operation::JsonAnswer;
 use super::problem::Problem;
 use super::request::{Asked, Parameters};
 use super::view::{FilterView, PortView};
@@ -32,7 +32,7 @@ pub(super) struct Which {
     port: Option<String>,
 }
 
-impl Answer for Filters {}
+impl JsonAnswer for Filters {}
 impl Parameters for Which {}
 
 pub(super) fn list(live: &Reporter, asked: Asked<Which>) -> Result<Filters, Problem> {

@@ -7,14 +7,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::Method;
+use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::problem::{Kind, Problem};
-use super::reply::{JSON, render};
 use super::request::{Asked, Parameters};
 use crate::live::Reporter;
 
@@ -40,7 +39,25 @@ pub(super) struct Operation {
 }
 
 /// What an operation answers.
-pub(super) trait Answer: Serialize + JsonSchema + 'static {}
+pub(super) trait Answer: JsonSchema + 'static {
+    const MEDIA_TYPE: &'static str;
+
+    fn render(&self) -> Result<Vec<u8>, Problem>;
+}
+
+/// What is answered as JSON.
+pub(super) trait JsonAnswer: Serialize + JsonSchema + 'static {}
+
+impl<T: JsonAnswer> Answer for T {
+    const MEDIA_TYPE: &'static str = "application/json";
+
+    fn render(&self) -> Result<Vec<u8>, Problem> {
+        serde_json::to_vec(self).map_err(|error| {
+            let detail = format!("the answer cannot be written as JSON: {error}");
+            Problem::new(Kind::Internal, detail, "please report it")
+        })
+    }
+}
 
 /// An operation that `run` carries out on a thread where it may wait.
 pub(super) fn operation<Q: Parameters, T: Answer>(
@@ -60,7 +77,7 @@ pub(super) fn operation<Q: Parameters, T: Answer>(
         id,
         summary,
         query: SchemaGenerator::subschema_for::<Q>,
-        answers: vec![(JSON, SchemaGenerator::subschema_for::<T>)],
+        answers: vec![(T::MEDIA_TYPE, SchemaGenerator::subschema_for::<T>)],
         problems: Vec::new(),
         route: on(filter, handler),
     }
@@ -81,7 +98,11 @@ pub(super) async fn answer<Q: Parameters, T: Answer>(
     run: fn(&Reporter, Asked<Q>) -> Result<T, Problem>,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(request).await?;
-    let done = tokio::task::spawn_blocking(move || render(&run(&live, asked)?));
+    let done = tokio::task::spawn_blocking(move || {
+        let body = run(&live, asked)?.render()?;
+        let media_type = HeaderValue::from_static(T::MEDIA_TYPE);
+        Ok(([(header::CONTENT_TYPE, media_type)], body).into_response())
+    });
     done.await.unwrap_or_else(|error| {
         tracing::error!("an operation of the API did not end: {error}");
         let detail = "the operation ended in the middle";

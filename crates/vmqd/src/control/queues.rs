@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::operation::Answer;
+use super::operation::JsonAnswer;
 use super::problem::{Kind, Problem};
 use super::request::{Asked, NoParameters};
 use super::status::port_of;
@@ -31,8 +31,8 @@ pub(crate) struct Queue {
     pub(crate) pairs: Vec<PairView>,
 }
 
-impl Answer for Queues {}
-impl Answer for Queue {}
+impl JsonAnswer for Queues {}
+impl JsonAnswer for Queue {}
 
 pub(super) fn list(live: &Reporter, _: Asked<NoParameters>) -> Result<Queues, Problem> {
     let ports = live.status().ports.into_iter();

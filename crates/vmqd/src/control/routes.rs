@@ -8,10 +8,10 @@ use axum::Router;
 use axum::http::{Method, Uri};
 use serde_json::Value;
 
-use super::operation::{Answer, Operation, operation};
+use super::operation::{JsonAnswer, Operation, operation};
 use super::problem::{Kind, Problem};
 use super::request::{Asked, NoParameters};
-use super::{counters, events, filters, openapi, queues, status};
+use super::{counters, events, filters, metrics, openapi, queues, status};
 use crate::live::Reporter;
 
 /// Path of the status.
@@ -60,6 +60,11 @@ pub(super) fn operations() -> Vec<Operation> {
         .fails(&[Kind::NotFound]),
         events::read(),
         operation(
+            (Method::GET, "/metrics"),
+            ("readMetrics", "The counters as OpenMetrics, for Prometheus"),
+            metrics::read,
+        ),
+        operation(
             (Method::GET, "/v1/openapi.json"),
             ("readDocument", "This document"),
             read_document,
@@ -81,7 +86,7 @@ pub(super) fn router(live: Arc<Reporter>) -> Router {
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document(&operations()));
 
-impl Answer for Value {}
+impl JsonAnswer for Value {}
 
 fn read_document(_: &Reporter, _: Asked<NoParameters>) -> Result<Value, Problem> {
     Ok(DOCUMENT.clone())

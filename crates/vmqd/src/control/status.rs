@@ -1,13 +1,13 @@
 //! The switch, or one port, at one moment.
 
-use super::operation::Answer;
+use super::operation::JsonAnswer;
 use super::problem::{Kind, Problem};
 use super::request::{Asked, NoParameters};
 use super::view::{PortView, StatusView};
 use crate::live::Reporter;
 
-impl Answer for StatusView {}
-impl Answer for PortView {}
+impl JsonAnswer for StatusView {}
+impl JsonAnswer for PortView {}
 
 pub(super) fn read(live: &Reporter, _: Asked<NoParameters>) -> Result<StatusView, Problem> {
     Ok(live.status())

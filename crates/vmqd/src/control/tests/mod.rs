@@ -15,7 +15,6 @@ use tower::ServiceExt;
 
 use super::openapi::{self, parameters_of};
 use super::problem::{Kind, PROBLEM_JSON};
-use super::reply::JSON;
 use super::{Token, guard, routes};
 use crate::config::{Mode, Plan, PortPlan};
 use crate::live::Live;
@@ -377,13 +376,14 @@ fn only_who_shows_the_token_is_answered() {
 }
 
 #[test]
-fn answers_are_json() {
+fn every_answer_is_of_the_type_that_is_documented() {
     let scene = Scene::set();
     for operation in routes::operations() {
         let answer = scene.ask(&Method::GET, &filled(operation.path));
+        let (media_type, _) = operation.answers[0];
         assert_eq!(
             (answer.status, answer.media_type()),
-            (StatusCode::OK, JSON),
+            (StatusCode::OK, media_type),
             "{}",
             operation.path
         );
@@ -412,4 +412,45 @@ fn the_documentation_has_every_path_and_every_problem() {
         .collect();
     let known = Kind::ALL.map(|kind| (kind.urn(), kind.status().as_str().to_owned()));
     assert_eq!(documented, known);
+}
+
+#[test]
+fn metrics_are_the_counters_under_names_of_their_own() {
+    let scene = Scene::set();
+    let answer = scene.ask(&Method::GET, "/metrics");
+    let text = String::from_utf8(answer.body).unwrap();
+    let has = |line: &str| text.lines().any(|found| found == line);
+    assert!(has("vmq_port_up{port=\"p0\"} 0"), "{text}");
+    assert!(has("# TYPE vmq_port_drops counter"), "{text}");
+    assert!(text.ends_with("# EOF\n"), "{text}");
+
+    // Every number among the counters is a metric, whatever is added to them.
+    let counters = scene.read("/v1/counters", "/v1/counters", StatusCode::OK);
+    for (key, value) in counters["ports"]["p0"].as_object().unwrap() {
+        let lines = match value.as_object() {
+            None => vec![format!("vmq_port_{key}_total{{port=\"p0\"}} 0")],
+            Some(reasons) if key == "drops" => reasons
+                .keys()
+                .map(|reason| format!("vmq_port_drops_total{{port=\"p0\",reason=\"{reason}\"}} 0"))
+                .collect(),
+            Some(parts) => parts
+                .keys()
+                .map(|part| format!("vmq_port_{key}_{part}_total{{port=\"p0\"}} 0"))
+                .collect(),
+        };
+        for line in lines {
+            assert!(has(&line), "{line} is not in {text}");
+        }
+    }
+    for key in counters["workers"][0].as_object().unwrap().keys() {
+        // Which worker and what it has is no count.
+        if !["cpu", "rings"].contains(&key.as_str()) {
+            let name = key.replace("_ns", "_nanoseconds");
+            let start = format!("vmq_worker_{name}_total{{worker=\"0\"}} ");
+            assert!(
+                text.lines().any(|line| line.starts_with(&start)),
+                "{start}: {text}"
+            );
+        }
+    }
 }
