@@ -15,6 +15,11 @@ pub struct Capabilities {
     pub learned_per_queue: u32,
     /// Processors that queues may name, those of group *g* from 64 · *g* on (Q3).
     pub processors: u32,
+    /// Comparisons besides Equal that filters can make: `NDIS_RECEIVE_FILTER_TEST_HEADER_FIELD_*_SUPPORTED` (T4).
+    pub filter_tests: u32,
+    /// Fields besides destination address and VLAN id that filters can test: `NDIS_RECEIVE_FILTER_MAC_HEADER_*_SUPPORTED`
+    /// (T4).
+    pub mac_fields: u32,
     /// How lookahead split can be had in the modes of NDIS 6.20; `None`: not at all.
     pub lookahead: Option<Lookahead>,
 }
@@ -36,6 +41,8 @@ impl Capabilities {
             max_filters,
             learned_per_queue: 0,
             processors: u32::MAX,
+            filter_tests: 0,
+            mac_fields: 0,
             lookahead: None,
         }
     }
@@ -160,9 +167,9 @@ impl Offer {
                 ndis::NDIS_RECEIVE_FILTER_DYNAMIC_PROCESSOR_AFFINITY_CHANGE_SUPPORTED
                     | ndis::NDIS_RECEIVE_FILTER_INTERRUPT_VECTOR_COALESCING_SUPPORTED;
         }
-        let mut mac_fields = ndis::NDIS_RECEIVE_FILTER_MAC_HEADER_DEST_ADDR_SUPPORTED;
-        if self.settings.has_vlan_filtering {
-            mac_fields |= ndis::NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED;
+        let (filter_tests, mut mac_fields) = self.tests();
+        if !self.settings.has_vlan_filtering {
+            mac_fields &= !ndis::NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED;
         }
         let GlobalParameters {
             enabled_filter_types,
@@ -173,13 +180,25 @@ impl Offer {
             enabled_queue_types,
             num_queues: self.capabilities.num_queues.into(),
             queue_properties,
-            filter_tests: ndis::NDIS_RECEIVE_FILTER_TEST_HEADER_FIELD_EQUAL_SUPPORTED,
+            filter_tests,
             headers: ndis::NDIS_RECEIVE_FILTER_MAC_HEADER_SUPPORTED,
             mac_fields,
             max_mac_filters: self.capabilities.static_filters().into(),
             min_lookahead: self.lookahead().map_or(0, |sizes| sizes.min),
             max_lookahead: self.lookahead().map_or(0, |sizes| sizes.max),
         }
+    }
+
+    /// Comparisons and fields that the adapter has, as far as the version has them.
+    fn tests(&self) -> (u32, u32) {
+        let (tests, fields) = match self.has_version(NdisVersion::V6_30) {
+            true => (TESTS | TESTS_FROM_630, FIELDS | FIELDS_FROM_630),
+            false => (TESTS, FIELDS),
+        };
+        (
+            (LEAST_TESTS | self.capabilities.filter_tests) & tests,
+            (LEAST_FIELDS | self.capabilities.mac_fields) & fields,
+        )
     }
 
     /// What is enabled (C3).
@@ -193,6 +212,20 @@ impl Offer {
         }
     }
 }
+
+/// What every adapter can test here.
+const LEAST_TESTS: u32 = ndis::NDIS_RECEIVE_FILTER_TEST_HEADER_FIELD_EQUAL_SUPPORTED;
+const LEAST_FIELDS: u32 = ndis::NDIS_RECEIVE_FILTER_MAC_HEADER_DEST_ADDR_SUPPORTED
+    | ndis::NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED;
+
+/// What there is to be tested, and what came with NDIS 6.30.
+const TESTS: u32 = LEAST_TESTS | ndis::NDIS_RECEIVE_FILTER_TEST_HEADER_FIELD_MASK_EQUAL_SUPPORTED;
+const TESTS_FROM_630: u32 = ndis::NDIS_RECEIVE_FILTER_TEST_HEADER_FIELD_NOT_EQUAL_SUPPORTED;
+const FIELDS: u32 = LEAST_FIELDS
+    | ndis::NDIS_RECEIVE_FILTER_MAC_HEADER_SOURCE_ADDR_SUPPORTED
+    | ndis::NDIS_RECEIVE_FILTER_MAC_HEADER_PROTOCOL_SUPPORTED
+    | ndis::NDIS_RECEIVE_FILTER_MAC_HEADER_PRIORITY_SUPPORTED;
+const FIELDS_FROM_630: u32 = ndis::NDIS_RECEIVE_FILTER_MAC_HEADER_PACKET_TYPE_SUPPORTED;
 
 impl Capabilities {
     /// How many filters can be static.

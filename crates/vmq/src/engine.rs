@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use crate::capabilities::{Capabilities, Offer, Settings};
 use crate::event::Event;
-use crate::filter::StaticFilters;
 use crate::hash::SeededHash;
 use crate::hit::MAX_FILTERS;
 use crate::id::{Binding, Ids, QueueId};
 use crate::learn::LearnedFilters;
 use crate::queue::{AllocateQueue, OperationalState, Queue, QueueChange, QueueInfo};
 use crate::state::{Request, State};
+use crate::static_filters::StaticFilters;
 use crate::status::NdisStatus;
 use crate::table::{Compiler, Table};
+use crate::version::NdisVersion;
 
 mod filters;
 mod learning;
@@ -188,10 +189,12 @@ impl Engine {
             .map(|queue| queue.info().id);
         let members = members.filter(|id| !id.is_default()).collect();
         let marks = Arc::clone(self.learned.marks());
-        let mut compiler = Compiler::new(self.filter_count(), self.hash, members, marks);
+        let moves_tags = self.offer.has_version(NdisVersion::V6_30);
+        let filters = self.filter_count();
+        let mut compiler = Compiler::new(filters, self.hash, moves_tags, members, marks);
         for (id, set) in self.filters.iter() {
             if self.find(set.queue).is_ok_and(Queue::receives) {
-                compiler.add_static(set.filter.key(), set.queue, id);
+                compiler.add_static(id, set.queue, &set.criteria);
             }
         }
         for (key, learned) in self.learned.iter() {

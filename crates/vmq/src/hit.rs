@@ -24,6 +24,9 @@ const _: () = assert!(size_of::<Option<Hit>>() == 8);
 /// In an entry: the filter is static and the low bits are its id. Else the number of its mark, counted from 1.
 const STATIC: NonZeroU32 = NonZeroU32::new(1 << 31).unwrap();
 
+/// In the entry of a static filter: it asks nothing of the VLAN.
+const VLAN_OPEN: u32 = 1 << 30;
+
 /// Bound on the number of filters that entries can number and tables can index.
 pub(crate) const MAX_FILTERS: u32 = 1 << 30;
 
@@ -43,6 +46,12 @@ impl Hit {
         }
     }
 
+    /// Whether the filter asks nothing of the VLAN.
+    pub(crate) const fn leaves_vlan_open(self) -> bool {
+        let both = STATIC.get() | VLAN_OPEN;
+        self.entry.0.get() & both == both
+    }
+
     /// Both in the lower 48 bits of a word that is not zero.
     pub(crate) fn to_word(self) -> u64 {
         u64::from(self.queue.0) << 32 | u64::from(self.entry.0.get())
@@ -60,8 +69,9 @@ impl Hit {
 }
 
 impl Entry {
-    pub(crate) fn of_static(id: FilterId) -> Entry {
-        Entry(STATIC | u32::from(id.0))
+    pub(crate) fn of_static(id: FilterId, leaves_vlan_open: bool) -> Entry {
+        let open = if leaves_vlan_open { VLAN_OPEN } else { 0 };
+        Entry(STATIC | open | u32::from(id.0))
     }
 
     pub(crate) fn of_learned(mark: u32) -> Entry {
@@ -88,15 +98,17 @@ mod tests {
             };
             assert_eq!(Hit::from_word(hit.to_word()), Some(hit));
             assert_eq!(Hit::from_word(hit.to_word() | 0xffff << 48), Some(hit));
-            assert!(hit.is_learned() && hit.filter().is_none());
+            assert!(hit.is_learned() && hit.filter().is_none() && !hit.leaves_vlan_open());
         }
-        for id in [1, u16::MAX].map(FilterId) {
+        for (id, is_open) in [(1, true), (u16::MAX, false)] {
+            let id = FilterId(id);
             let hit = Hit {
                 queue: QueueId::DEFAULT,
-                entry: Entry::of_static(id),
+                entry: Entry::of_static(id, is_open),
             };
             assert_eq!(Hit::from_word(hit.to_word()), Some(hit));
             assert_eq!((hit.is_learned(), hit.filter()), (false, Some(id)));
+            assert_eq!(hit.leaves_vlan_open(), is_open);
         }
         assert_eq!(Hit::from_word(0), None);
     }
@@ -104,6 +116,6 @@ mod tests {
     #[test]
     fn marks_of_static_filters_are_beyond_all_marks() {
         assert_eq!([0, 7].map(|mark| Entry::of_learned(mark).mark()), [0, 7]);
-        assert!(Entry::of_static(FilterId(1)).mark() >= MAX_FILTERS as usize);
+        assert!(Entry::of_static(FilterId(1), false).mark() >= MAX_FILTERS as usize);
     }
 }

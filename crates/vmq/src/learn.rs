@@ -14,8 +14,9 @@ use std::iter::repeat_n;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::filter::{FilterInfo, Key};
+use crate::filter::FilterInfo;
 use crate::id::{QueueId, VlanId};
+use crate::key::Key;
 use crate::mac::Mac;
 use crate::tick::{Span, Tick};
 
@@ -244,8 +245,9 @@ impl LearnedFilters {
             .filter(move |(_, learned)| learned.queue == queue)
             .map(|(key, learned)| FilterInfo {
                 id: None,
+                owner: None,
                 queue: learned.queue,
-                filter: key.filter(),
+                criteria: key.filter().into(),
                 last_seen: Some(read(&self.marks, learned.mark)),
                 moves: learned.moves,
             })

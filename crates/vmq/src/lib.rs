@@ -24,7 +24,8 @@
 //! | ALLOCATE_QUEUE | [`Engine::allocate_queue`] | INVALID_PARAMETER, NOT_SUPPORTED, RESOURCES |
 //! | QUEUE_PARAMETERS, set and read | [`Engine::change_queue`], [`Engine::queue`] | INVALID_PARAMETER, NOT_SUPPORTED |
 //! | QUEUE_ALLOCATION_COMPLETE | [`Engine::allocation_complete`] | INVALID_PARAMETER or what the memory's allocation says, queue by queue |
-//! | SET_FILTER | [`Engine::set_filter`] | INVALID_PARAMETER, NOT_SUPPORTED, RESOURCES |
+//! | SET_FILTER | [`Engine::set_filter`], [`Engine::set_filter_as`] | INVALID_PARAMETER, NOT_SUPPORTED, RESOURCES |
+//! | MOVE_FILTER, between queues | [`Engine::move_filter`] | INVALID_PARAMETER |
 //! | CLEAR_FILTER | [`Engine::clear_filter`] | FILE_NOT_FOUND |
 //! | FREE_QUEUE and its completion | [`Engine::free_queue`], [`Engine::dma_stopped`], [`Engine::resources_freed`] | INVALID_PARAMETER, INVALID_STATE |
 //! | ENUM_QUEUES, ENUM_FILTERS | [`Engine::queues`], [`Engine::filters`] | INVALID_PARAMETER |
@@ -35,9 +36,15 @@
 //! Who makes a request says who it is ([`Binding`]): queues and filters are changed by those alone who made them (T9, Q13).
 //! What the engine has to tell (NDIS: status indications) is in the answers, as [`Event`]s.
 //!
-//! Not offered: field tests other than Equal on destination MAC and VLAN (T4), encapsulated frames (T13), queue groups, and
-//! MOVE_FILTER, which NDIS has for virtual ports only (T12). A learned filter moves by itself and just as atomically: in
-//! every table it is on exactly one queue.
+//! # Filters
+//!
+//! A filter is a set of field tests, all of which must pass ([`Criteria`]). Equal on destination MAC and VLAN id is always
+//! offered, the other comparisons and fields if [`Capabilities`] say so (T4). Where several filters accept a frame, the lowest
+//! id wins (T2), and any that somebody has set wins over one that was learned. Exact filters ([`Filter`]) are found by one
+//! hash, however many there are; the others are tried one by one, and cost nothing where there are none.
+//!
+//! Not offered: encapsulated frames (T13), queue groups, and moving filters between virtual ports, of which there are none
+//! (T12).
 //!
 //! # A port's life
 //!
@@ -79,18 +86,22 @@
 
 mod affinity;
 mod capabilities;
+mod criteria;
 mod engine;
 mod event;
+mod field;
 mod filter;
 mod hash;
 mod hit;
 mod id;
+mod key;
 mod learn;
 mod mac;
 mod queue;
 #[cfg(feature = "schema")]
 mod schema;
 mod state;
+mod static_filters;
 mod status;
 mod table;
 mod tick;
@@ -98,8 +109,10 @@ mod version;
 
 pub use affinity::Affinity;
 pub use capabilities::{Capabilities, FilterCapabilities, GlobalParameters, Lookahead, Settings};
+pub use criteria::Criteria;
 pub use engine::Engine;
 pub use event::Event;
+pub use field::{Facts, Field, FieldTest, PacketType, Test};
 pub use filter::{Filter, FilterInfo, VlanTest};
 pub use hit::{Entry, Hit};
 pub use id::{Binding, FilterId, QueueId, VlanId};

@@ -17,6 +17,18 @@ impl Mac {
         self.0[0] & 1 != 0
     }
 
+    /// As a number whose highest byte is the first octet.
+    pub const fn number(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
+
+    /// The address whose [`number`](Mac::number) this is; more than 48 bits are cut off.
+    pub const fn from_number(number: u64) -> Mac {
+        let [_, _, a, b, c, d, e, f] = number.to_be_bytes();
+        Mac([a, b, c, d, e, f])
+    }
+
     /// Whether it names every station.
     #[inline]
     pub const fn is_broadcast(self) -> bool {
@@ -169,6 +181,12 @@ mod tests {
             error("52:54:00:ab:cd:zz").to_string(),
             "octet 6 is \"zz\": each octet of an Ethernet address is two hexadecimal digits"
         );
+    }
+
+    #[test]
+    fn an_address_is_a_number_of_48_bits() {
+        assert_eq!(MAC.number(), 0x5254_00ab_cdef);
+        assert_eq!(Mac::from_number(0xffff_5254_00ab_cdef), MAC);
     }
 
     #[test]

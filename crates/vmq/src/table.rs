@@ -7,6 +7,9 @@
 //!                 spilled and not here: the next line
 //! ```
 //!
+//! Filters that test more are few or none. They stand beside the hash table in the order of their ids, and are tried only for
+//! frames for which a lower id could still be found.
+//!
 //! A table never changes, so a lookup needs no lock and sees every filter on exactly one queue. At most half of the
 //! slots are in use, and the four slots of a line are compared without a branch: a lookup costs one hash, one cache line
 //! and hardly ever a mispredicted branch, with two filters or with a hundred thousand.
@@ -14,10 +17,12 @@
 use std::fmt;
 use std::hint::select_unpredictable;
 
-use crate::filter::Key;
+use crate::criteria::Criteria;
+use crate::field::Facts;
 use crate::hash::SeededHash;
 use crate::hit::{Entry, Hit};
 use crate::id::{FilterId, QueueId, VlanId};
+use crate::key::Key;
 use crate::learn::{self, Marks};
 use crate::mac::Mac;
 use crate::tick::Tick;
@@ -28,12 +33,61 @@ pub struct Table {
     hash: SeededHash,
     /// Whether any filter takes all VLANs: without one, the second probe is not made.
     has_any_vlan: bool,
+    /// Filters that are not exact, lowest id first.
+    general: Box<[General]>,
+    /// Whether tags move to the 802.1Q slot (T7).
+    moves_tags: bool,
     members: Box<[QueueId]>,
     marks: Marks,
 }
 
+/// A filter that is not exact.
+struct General {
+    id: FilterId,
+    hit: Hit,
+    criteria: Criteria,
+}
+
 impl Table {
-    /// The filter that accepts a frame to `mac` on `vlan`. Group addresses are nobody's: they go to [`Table::members`].
+    /// The filter that accepts a frame to `destination` on `vlan`, which has these `facts`: of the static filters that do
+    /// the one with the lowest id (T2), else a learned one. `facts` are only asked for if a filter looks at them.
+    #[inline]
+    pub fn classify(
+        &self,
+        vlan: VlanId,
+        destination: Mac,
+        facts: impl FnOnce() -> Facts,
+    ) -> Option<Hit> {
+        let exact = self.lookup(vlan, destination);
+        if self.has_general_filters() {
+            self.lowest(exact, &facts())
+        } else {
+            exact
+        }
+    }
+
+    /// Whether there are filters that look at more than a frame's destination and VLAN: then frames that agree in these
+    /// can go to different queues.
+    #[inline]
+    pub fn has_general_filters(&self) -> bool {
+        !self.general.is_empty()
+    }
+
+    /// Whether the tag of a frame on `vlan` that passed this filter goes from its data to its 802.1Q slot, if it has one: from
+    /// NDIS 6.30 on where its id is not 0 (T7), and where the filter asks nothing of the VLAN (T6).
+    pub fn moves_tag(&self, hit: Hit, vlan: VlanId) -> bool {
+        self.moves_tags && (vlan != VlanId::UNTAGGED || hit.leaves_vlan_open())
+    }
+
+    /// The queue that an id means which somebody has kept, in a frame's slot 14 for instance: the default queue, if there is
+    /// no such queue any more (F7, X2).
+    pub fn queue_of(&self, id: QueueId) -> QueueId {
+        let is_member = self.members.binary_search(&id).is_ok();
+        if is_member { id } else { QueueId::DEFAULT }
+    }
+
+    /// The exact filter that accepts a frame to `mac` on `vlan`. Group addresses are nobody's: they go to
+    /// [`Table::members`].
     #[inline]
     pub fn lookup(&self, vlan: VlanId, mac: Mac) -> Option<Hit> {
         if mac.is_multicast() {
@@ -64,12 +118,24 @@ impl Table {
     /// How many filters the table holds.
     pub fn len(&self) -> usize {
         let slots = self.lines.iter().flat_map(|line| &line.0);
-        slots.filter(|slot| slot.key != 0).count()
+        slots.filter(|slot| slot.key != 0).count() + self.general.len()
     }
 
     /// Whether the table holds no filter.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The exact filter that was found, unless a static one with a lower id accepts the frame.
+    #[inline(never)]
+    fn lowest(&self, exact: Option<Hit>, frame: &Facts) -> Option<Hit> {
+        let bound = exact.and_then(Hit::filter);
+        let lower = self
+            .general
+            .iter()
+            .take_while(|general| bound.is_none_or(|bound| general.id < bound));
+        let mut accepting = lower.filter(|general| general.criteria.accepts(frame));
+        accepting.next().map(|general| general.hit).or(exact)
     }
 
     /// Not inlined: the first probe alone is small enough to be part of its callers.
@@ -145,13 +211,15 @@ impl Line {
 /// A table being compiled. Filters are added strongest first: one that an earlier one hides is left out.
 pub(crate) struct Compiler {
     table: Table,
+    general: Vec<General>,
 }
 
 impl Compiler {
-    /// Room for `filters` filters: half of the slots, at least, stay empty.
+    /// Room for `filters` exact filters: half of the slots, at least, stay empty.
     pub(crate) fn new(
         filters: usize,
         hash: SeededHash,
+        moves_tags: bool,
         members: Box<[QueueId]>,
         marks: Marks,
     ) -> Compiler {
@@ -162,23 +230,27 @@ impl Compiler {
                 lines,
                 hash,
                 has_any_vlan: false,
+                general: Box::new([]),
+                moves_tags,
                 members,
                 marks,
             },
+            general: Vec::new(),
         }
     }
 
-    pub(crate) fn add_static(&mut self, key: Key, queue: QueueId, id: FilterId) {
+    pub(crate) fn add_static(&mut self, id: FilterId, queue: QueueId, criteria: &Criteria) {
+        let entry = Entry::of_static(id, criteria.leaves_vlan_open());
+        let hit = Hit { queue, entry };
+        let Some(key) = criteria.exact().map(|filter| filter.key()) else {
+            let criteria = criteria.clone();
+            self.general.push(General { id, hit, criteria });
+            return;
+        };
         let is_hidden = self.table.has_any_vlan && self.table.probe(key.with_any_vlan()).is_some();
         if !is_hidden {
             self.table.has_any_vlan |= key.is_any_vlan();
-            self.add(
-                key,
-                Hit {
-                    queue,
-                    entry: Entry::of_static(id),
-                },
-            );
+            self.add(key, hit);
         }
     }
 
@@ -193,7 +265,10 @@ impl Compiler {
     }
 
     pub(crate) fn finish(self) -> Table {
-        self.table
+        Table {
+            general: self.general.into(),
+            ..self.table
+        }
     }
 
     fn add(&mut self, key: Key, hit: Hit) {
@@ -229,6 +304,7 @@ mod tests {
         let mut compiler = Compiler::new(
             keys.len(),
             SeededHash::new(seed),
+            false,
             Box::new([]),
             Arc::new([]),
         );

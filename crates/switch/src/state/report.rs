@@ -44,14 +44,17 @@ fn status_of(id: PortId, port: &Port, network: &Network) -> PortStatus {
         .filters(port.queue)
         .into_iter()
         .flatten()
-        .map(|filter| FilterStatus {
-            id: filter.id.map(|id| id.0),
-            mac: filter.filter.mac.to_string(),
-            vlan: match filter.filter.vlan {
-                VlanTest::Any => None,
-                VlanTest::UntaggedOrZero => Some(0),
-                VlanTest::Id(id) => Some(id.0),
-            },
+        .filter_map(|info| {
+            let filter = info.criteria.exact()?;
+            Some(FilterStatus {
+                id: info.id.map(|id| id.0),
+                mac: filter.mac.to_string(),
+                vlan: match filter.vlan {
+                    VlanTest::Any => None,
+                    VlanTest::UntaggedOrZero => Some(0),
+                    VlanTest::Id(id) => Some(id.0),
+                },
+            })
         });
     let link = port.link.as_ref();
     PortStatus {

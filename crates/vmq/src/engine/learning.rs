@@ -1,8 +1,8 @@
 //! Learned filters: coming, moving, ageing, making room.
 
 use super::Engine;
-use crate::filter::Key;
 use crate::id::{QueueId, VlanId};
+use crate::key::Key;
 use crate::learn::{Learned, Reason, Station};
 use crate::mac::Mac;
 use crate::queue::FilterKind;

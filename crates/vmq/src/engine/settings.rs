@@ -125,6 +125,6 @@ impl Engine {
             && self
                 .filters
                 .iter()
-                .all(|(_, set)| set.filter.check(offer).is_ok())
+                .all(|(_, set)| set.criteria.check(offer).is_ok())
     }
 }

@@ -3,6 +3,7 @@
 mod filters;
 mod freeing;
 mod learning;
+mod matching;
 mod parameters;
 mod queues;
 mod settings;
@@ -11,6 +12,8 @@ mod states;
 use super::*;
 use crate::affinity::Affinity;
 use crate::capabilities::{FilterCapabilities, GlobalParameters, Lookahead};
+use crate::criteria::Criteria;
+use crate::field::{Facts, Field, FieldTest, PacketType, Test};
 use crate::filter::{Filter, FilterInfo, VlanTest};
 use crate::id::{FilterId, VlanId};
 use crate::learn::{Learned, Reason};

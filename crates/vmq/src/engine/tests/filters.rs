@@ -1,65 +1,6 @@
-//! Static filters: what they accept and who may clear them (rules T1..).
+//! Static filters: who may set, move and clear them, and when (rules T3, T8..T14).
 
 use super::*;
-
-#[test]
-fn t2_the_lowest_filter_id_wins() {
-    let mut engine = engine();
-    let [first, second] = [engine.completed(), engine.completed()];
-    engine.set_filter(ME, second, on_vlan(1, 5)).unwrap();
-    let winner = engine.set_filter(ME, second, any_vlan(2)).unwrap();
-    engine.set_filter(ME, first, any_vlan(1)).unwrap();
-    engine.set_filter(ME, first, on_vlan(2, 5)).unwrap();
-    let owners =
-        [(5, 1), (6, 1), (5, 2), (6, 2)].map(|(vlan, last)| engine.owner(VlanId(vlan), last));
-    assert_eq!(
-        owners,
-        [Some(second), Some(first), Some(second), Some(second)]
-    );
-    engine.clear_filter(ME, second, winner).unwrap();
-    assert_eq!(engine.owner(VlanId(5), 2), Some(first));
-}
-
-#[test]
-fn t6_the_vlan_test_decides() {
-    let mut engine = engine();
-    let queue = engine.completed();
-    for filter in [untagged(1), on_vlan(2, 5), any_vlan(3)] {
-        engine.set_filter(ME, queue, filter).unwrap();
-    }
-    let accepted = |engine: &mut Engine, last| {
-        [0, 5, 6].map(|vlan| engine.owner(VlanId(vlan), last).is_some())
-    };
-    assert_eq!(
-        accepted(&mut engine, 1),
-        [true, false, false],
-        "untagged or zero"
-    );
-    assert_eq!(accepted(&mut engine, 2), [false, true, false], "VLAN 5");
-    assert_eq!(
-        accepted(&mut engine, 3),
-        [true, true, true],
-        "MAC only, as from 6.30"
-    );
-}
-
-#[test]
-fn t6_a_filter_that_can_accept_nothing_is_refused() {
-    let mut engine = engine();
-    let queue = engine.completed();
-    let group = Filter {
-        mac: Mac::BROADCAST,
-        vlan: VlanTest::Any,
-    };
-    for filter in [on_vlan(1, 0), on_vlan(1, 4096), on_vlan(1, u16::MAX), group] {
-        assert_eq!(
-            engine.set_filter(ME, queue, filter),
-            Err(NdisStatus::INVALID_PARAMETER),
-            "{filter:?}"
-        );
-    }
-    assert!(engine.set_filter(ME, queue, on_vlan(1, 4095)).is_ok());
-}
 
 #[test]
 fn t10_a_filter_needs_a_live_queue() {
@@ -111,21 +52,23 @@ fn t14_filters_are_listed_by_queue() {
     let expected = [
         FilterInfo {
             id: Some(set),
+            owner: Some(ME),
             queue,
-            filter: any_vlan(9),
+            criteria: any_vlan(9).into(),
             last_seen: None,
             moves: 0,
         },
         FilterInfo {
             id: None,
+            owner: None,
             queue,
-            filter: on_vlan(1, 5),
+            criteria: on_vlan(1, 5).into(),
             last_seen: Some(NOW),
             moves: 0,
         },
     ];
     assert_eq!(listed, expected);
-    assert_eq!(engine.filter(set), Ok(expected[0]));
+    assert_eq!(engine.filter(set).as_ref(), Ok(&expected[0]));
     assert!(engine.filters(QueueId(9)).is_err());
 }
 
@@ -168,18 +111,6 @@ fn t3_any_driver_sets_filters_on_the_default_queue_and_clears_its_own() {
 }
 
 #[test]
-fn t6_in_the_mode_of_620_a_filter_says_something_of_the_vlan() {
-    let mut engine = engine_620();
-    let queue = engine.completed();
-    assert_eq!(
-        engine.set_filter(ME, queue, any_vlan(1)),
-        Err(NdisStatus::INVALID_PARAMETER)
-    );
-    assert!(engine.set_filter(ME, queue, untagged(1)).is_ok());
-    assert!(engine.set_filter(ME, queue, on_vlan(1, 5)).is_ok());
-}
-
-#[test]
 fn t8_vlan_ids_are_not_tested_where_that_is_off() {
     let settings = Settings {
         has_vlan_filtering: false,
@@ -208,4 +139,92 @@ fn q8_no_table_has_a_filter_whose_request_failed() {
     engine.set_filter(ME, queue, untagged(1)).unwrap();
     assert!(before.lookup(UNTAGGED, mac(1)).is_none());
     assert_eq!(engine.owner(UNTAGGED, 1), Some(queue));
+}
+
+#[test]
+fn t10_an_id_that_somebody_chose_must_be_free() {
+    let mut engine = engine();
+    let queue = engine.completed();
+    let mut set = |id| engine.set_filter_as(ME, queue, FilterId(id), untagged(id as u8));
+    assert_eq!(set(3), Ok(()));
+    for refused in [3, 0, 9, u16::MAX] {
+        assert_eq!(
+            set(refused),
+            Err(NdisStatus::INVALID_PARAMETER),
+            "{refused}"
+        );
+    }
+    assert_eq!(engine.set_filter(ME, queue, untagged(50)), Ok(FilterId(1)));
+    assert_eq!(
+        engine.filter(FilterId(3)).unwrap().criteria.exact(),
+        Some(untagged(3))
+    );
+}
+
+#[test]
+fn t12_a_filter_moves_in_one_step() {
+    let mut engine = engine();
+    let [from, to, idle] = [engine.completed(), engine.completed(), engine.allocated()];
+    let filter = engine.set_filter(ME, from, untagged(1)).unwrap();
+    let before = engine.table();
+    assert_eq!(engine.move_filter(ME, filter, from, to), Ok(()));
+    let owner = |table: &Table| {
+        table
+            .lookup(UNTAGGED, mac(1))
+            .map(|hit| (hit.queue, hit.filter()))
+    };
+    assert_eq!(owner(&before), Some((from, Some(filter))));
+    assert_eq!(
+        owner(&engine.table()),
+        Some((to, Some(filter))),
+        "there is no table between the two"
+    );
+    assert_eq!(
+        [engine.state(from), engine.state(to)],
+        [OperationalState::Paused, OperationalState::Running]
+    );
+    let infos = [from, to].map(|queue| engine.queue(queue).unwrap().filters);
+    assert_eq!(infos, [0, 1]);
+    assert_eq!(engine.filter(filter).unwrap().queue, to);
+    assert_eq!(engine.move_filter(ME, filter, to, idle), Ok(()));
+    assert_eq!(
+        engine.owner(UNTAGGED, 1),
+        None,
+        "its queue does not run (Q7)"
+    );
+    assert_eq!(engine.move_filter(ME, filter, idle, idle), Ok(()));
+    assert_eq!(engine.clear_filter(ME, idle, filter), Ok(()));
+}
+
+#[test]
+fn t12_a_move_that_cannot_be_leaves_the_filter_where_it_is() {
+    let mut engine = engine();
+    let [from, to, gone] = [engine.completed(), engine.completed(), engine.completed()];
+    let filter = engine.set_filter(ME, from, untagged(1)).unwrap();
+    engine.free_queue(ME, gone).unwrap();
+    let others = engine.allocate_queue(OTHER, queue_named("q"));
+    assert_eq!(others, Err(NdisStatus::RESOURCES));
+    engine.dma_stopped(gone).unwrap();
+    engine.resources_freed(gone).unwrap();
+    let others = engine.allocate_queue(OTHER, queue_named("q")).unwrap();
+    let before = engine.table();
+    for (by, filter, from, to) in [
+        (ME, FilterId(9), from, to),
+        (ME, FilterId(0), from, to),
+        (ME, filter, to, from),
+        (ME, filter, from, QueueId(9)),
+        (ME, filter, from, others),
+        (OTHER, filter, from, others),
+    ] {
+        assert_eq!(
+            engine.move_filter(by, filter, from, to),
+            Err(NdisStatus::INVALID_PARAMETER)
+        );
+        assert!(Arc::ptr_eq(&before, &engine.table()));
+    }
+    assert_eq!(
+        engine.move_filter(ME, filter, from, QueueId::DEFAULT),
+        Ok(()),
+        "anybody may set filters there"
+    );
 }

@@ -3,10 +3,15 @@
 //!
 //! It keeps no state machine: whether a queue is complete and how many filters it has *is* its state.
 
+mod evaluate;
+
 use vmq::{
-    AllocateQueue, Binding, Capabilities, Filter, FilterId, FilterInfo, Learned, Learning,
-    MOVES_WITHIN, Mac, NdisStatus, OperationalState, QueueId, Reason, Span, Tick, VlanId, VlanTest,
+    AllocateQueue, Binding, Capabilities, Criteria, Facts, Filter, FilterId, FilterInfo, Learned,
+    Learning, MOVES_WITHIN, Mac, NdisStatus, OperationalState, QueueId, Reason, Span, Tick, VlanId,
+    VlanTest,
 };
+
+pub(crate) use evaluate::Asked;
 
 /// Queue ids that tests ask about; some never exist.
 pub(crate) const LISTED: u16 = 4;
@@ -50,7 +55,7 @@ struct Static {
     id: FilterId,
     owner: Binding,
     queue: QueueId,
-    filter: Filter,
+    asked: Asked,
 }
 
 struct Station {
@@ -149,33 +154,53 @@ impl Model {
         &mut self,
         by: Binding,
         queue: QueueId,
-        filter: Filter,
+        id: Option<FilterId>,
+        asked: Asked,
     ) -> Result<FilterId, NdisStatus> {
-        let is_sound =
-            !filter.mac.is_multicast() && !matches!(filter.vlan, VlanTest::Id(VlanId(0 | 4096..)));
-        let may = queue == QueueId(0) || self.is_owner(by, queue);
-        if !is_sound || !may || !self.is_live(queue) {
+        if !asked.is_sound(&self.capabilities) || !self.may_set(by, queue) {
             return Err(NdisStatus::INVALID_PARAMETER);
         }
-        let limit = self.capabilities.max_filters as usize;
-        if self.statics.len() == limit {
-            return Err(NdisStatus::RESOURCES);
+        let limit = self.capabilities.max_filters as u16;
+        let mut free = (1..=limit)
+            .map(FilterId)
+            .filter(|id| self.statics.iter().all(|set| set.id != *id));
+        let id = match id {
+            Some(id) => free
+                .find(|free| *free == id)
+                .ok_or(NdisStatus::INVALID_PARAMETER)?,
+            None => free.next().ok_or(NdisStatus::RESOURCES)?,
+        };
+        if let Some(filter) = asked.exact() {
+            self.learned
+                .retain(|station| !filter.accepts(station.vlan, station.mac));
         }
-        let is_free = |id: &FilterId| self.statics.iter().all(|filter| filter.id != *id);
-        let id = (1..).map(FilterId).find(is_free).unwrap();
         self.statics.push(Static {
             id,
             owner: by,
             queue,
-            filter,
+            asked,
         });
         self.statics.sort_by_key(|filter| filter.id);
-        self.learned
-            .retain(|station| !filter.accepts(station.vlan, station.mac));
-        if self.statics.len() + self.learned.len() > limit {
+        if self.statics.len() + self.learned.len() > usize::from(limit) {
             self.forget_most_silent(|_| true);
         }
         Ok(id)
+    }
+
+    pub(crate) fn move_filter(
+        &mut self,
+        by: Binding,
+        id: FilterId,
+        from: QueueId,
+        to: QueueId,
+    ) -> Result<(), NdisStatus> {
+        let may = self.may_set(by, to);
+        let is_meant = |set: &&mut Static| (set.id, set.queue, set.owner) == (id, from, by);
+        match self.statics.iter_mut().find(is_meant) {
+            Some(set) if may => set.queue = to,
+            _ => return Err(NdisStatus::INVALID_PARAMETER),
+        }
+        Ok(())
     }
 
     pub(crate) fn clear_filter(
@@ -239,11 +264,12 @@ impl Model {
             return Learned::Refused(Reason::QueueNotRunning);
         }
         // Whether its queue runs or not, a static filter keeps its addresses.
-        match self
-            .statics
-            .iter()
-            .find(|set| set.filter.accepts(vlan, mac))
-        {
+        let exact = |set: &&Static| {
+            set.asked
+                .exact()
+                .is_some_and(|filter| filter.accepts(vlan, mac))
+        };
+        match self.statics.iter().find(exact) {
             Some(set) if set.queue == queue => return Learned::Known,
             Some(_) => return Learned::Refused(Reason::StaticElsewhere),
             None => {}
@@ -323,17 +349,26 @@ impl Model {
             .min()
     }
 
-    pub(crate) fn owner(&self, vlan: VlanId, mac: Mac) -> Option<Owner> {
+    /// Whom a frame goes to: the lowest static filter that accepts it, or whom its address was learned of.
+    pub(crate) fn owner(&self, frame: &Facts) -> Option<Owner> {
+        self.lowest(frame, |_| true)
+    }
+
+    /// The same among exact filters alone.
+    pub(crate) fn exact_owner(&self, frame: &Facts) -> Option<Owner> {
+        self.lowest(frame, |asked| asked.exact().is_some())
+    }
+
+    fn lowest(&self, frame: &Facts, counts: impl Fn(&Asked) -> bool) -> Option<Owner> {
         let is_running = |queue| self.state(queue) == OperationalState::Running;
+        let accepts = |set: &&Static| set.asked.accepts(frame) && is_running(set.queue);
         let set = self
             .statics
             .iter()
-            .find(|set| set.filter.accepts(vlan, mac) && is_running(set.queue));
-        let learned = || {
-            self.learned
-                .iter()
-                .find(|station| station.vlan == vlan && station.mac == mac)
-        };
+            .find(|set| counts(&set.asked) && accepts(set));
+        let is_it =
+            |station: &&Station| (station.vlan, station.mac) == (frame.vlan, frame.destination);
+        let learned = || self.learned.iter().find(is_it);
         set.map(|set| Owner::Static(set.queue, set.id))
             .or_else(|| learned().map(|station| Owner::Learned(station.queue)))
     }
@@ -370,8 +405,9 @@ impl Model {
         let set = self.statics.iter().filter(|set| set.queue == queue);
         let set = set.map(|set| FilterInfo {
             id: Some(set.id),
+            owner: Some(set.owner),
             queue,
-            filter: set.filter,
+            criteria: Criteria::new(set.asked.fields.clone(), set.asked.is_untagged_or_zero),
             last_seen: None,
             moves: 0,
         });
@@ -393,8 +429,9 @@ impl Model {
             };
             FilterInfo {
                 id: None,
+                owner: None,
                 queue,
-                filter,
+                criteria: filter.into(),
                 last_seen: Some(station.seen),
                 moves: station.moves,
             }
@@ -408,6 +445,11 @@ impl Model {
 
     fn phase(&self, queue: QueueId) -> Option<Phase> {
         self.queue(queue).map(|listed| listed.phase)
+    }
+
+    /// Whether a filter of this binding can be set on the queue now.
+    fn may_set(&self, by: Binding, queue: QueueId) -> bool {
+        (queue == QueueId(0) || self.is_owner(by, queue)) && self.is_live(queue)
     }
 
     fn is_owner(&self, by: Binding, queue: QueueId) -> bool {

@@ -1,23 +1,22 @@
-//! The engine against a naive model of the same rules: any sequence of requests gives the same answers, the same lists,
-//! and tables that send every frame to the same queue.
-
-mod naive;
+//! Sequences of requests, step by step beside the model.
 
 use std::sync::Arc;
 
-use naive::{LISTED, MACS, Model, Owner, VLANS};
+use crate::asked::{asked, mac, vlan};
+use crate::naive::{Asked, LISTED, MACS, Model, Owner, VLANS};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
 use vmq::{
-    Affinity, AllocateQueue, Binding, Capabilities, Engine, Event, Filter, FilterId, Learned,
+    Affinity, AllocateQueue, Binding, Capabilities, Criteria, Engine, Event, Facts, FilterId, Hit,
     Learning, Mac, NdisStatus, OperationalState, QueueChange, QueueId, Settings, Span, Tick,
-    VlanId, VlanTest,
+    VlanId,
 };
 
 /// Small, so that every limit is met often.
 const CAPABILITIES: Capabilities = Capabilities {
     learned_per_queue: 3,
+    filter_tests: u32::MAX,
+    mac_fields: u32::MAX,
     ..Capabilities::new(3, 7)
 };
 
@@ -42,7 +41,8 @@ fn model() -> Model {
 enum Request {
     Allocate(Binding, AllocateQueue),
     Change(Binding, QueueId, Learning),
-    SetFilter(Binding, QueueId, Filter),
+    SetFilter(Binding, QueueId, Option<FilterId>, Asked),
+    MoveFilter(Binding, FilterId, QueueId, QueueId),
     ClearFilter(Binding, QueueId, FilterId),
     /// With the queues for which there is no memory.
     Complete(Binding, Vec<QueueId>, Vec<QueueId>),
@@ -58,23 +58,6 @@ enum Request {
 
 fn queue() -> impl Strategy<Value = QueueId> {
     (0..=LISTED).prop_map(QueueId)
-}
-
-fn vlan() -> impl Strategy<Value = VlanId> {
-    select(VLANS.as_slice())
-}
-
-fn mac() -> impl Strategy<Value = Mac> {
-    select(MACS.as_slice())
-}
-
-fn filter() -> impl Strategy<Value = Filter> {
-    let test = prop_oneof![
-        Just(VlanTest::UntaggedOrZero),
-        vlan().prop_map(VlanTest::Id),
-        Just(VlanTest::Any),
-    ];
-    (mac(), test).prop_map(|(mac, vlan)| Filter { mac, vlan })
 }
 
 /// Mostly the same one, so that most requests get somewhere.
@@ -102,7 +85,10 @@ fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         3 => (by(), allocation()).prop_map(|(by, asked)| Request::Allocate(by, asked)),
         1 => (by(), queue(), learning()).prop_map(|(by, queue, learning)| Request::Change(by, queue, learning)),
-        5 => (by(), queue(), filter()).prop_map(|(by, queue, filter)| Request::SetFilter(by, queue, filter)),
+        5 => (by(), queue(), prop::option::weighted(0.2, filter_id()), asked())
+            .prop_map(|(by, queue, id, asked)| Request::SetFilter(by, queue, id, asked)),
+        2 => (by(), filter_id(), queue(), queue())
+            .prop_map(|(by, id, from, to)| Request::MoveFilter(by, id, from, to)),
         5 => (by(), queue(), filter_id()).prop_map(|(by, queue, id)| Request::ClearFilter(by, queue, id)),
         4 => (by(), vec(queue(), 0..4), vec(queue(), 0..2))
             .prop_map(|(by, queues, poor)| Request::Complete(by, queues, poor)),
@@ -143,10 +129,18 @@ fn step(engine: &mut Engine, model: &mut Model, now: &mut Tick, request: Request
                 model.change_learning(by, queue, learning)
             );
         }
-        Request::SetFilter(by, queue, filter) => {
+        Request::SetFilter(by, queue, id, asked) => {
+            let criteria = Criteria::new(asked.fields.clone(), asked.is_untagged_or_zero);
+            let set = match id {
+                Some(id) => engine.set_filter_as(by, queue, id, criteria).map(|()| id),
+                None => engine.set_filter(by, queue, criteria),
+            };
+            assert_eq!(set, model.set_filter(by, queue, id, asked));
+        }
+        Request::MoveFilter(by, id, from, to) => {
             assert_eq!(
-                engine.set_filter(by, queue, filter),
-                model.set_filter(by, queue, filter)
+                engine.move_filter(by, id, from, to),
+                model.move_filter(by, id, from, to)
             );
         }
         Request::ClearFilter(by, queue, id) => {
@@ -207,22 +201,42 @@ fn step(engine: &mut Engine, model: &mut Model, now: &mut Tick, request: Request
     }
 }
 
+/// Frames that pass some tests and fail others.
+fn frames() -> impl Iterator<Item = Facts> {
+    let addresses = VLANS
+        .iter()
+        .flat_map(|vlan| MACS.iter().map(move |mac| (*vlan, *mac)));
+    addresses.flat_map(|(vlan, destination)| {
+        let rest = [(MACS[0], 0, 0x0800), (MACS[1], 5, 0x0806)];
+        rest.map(|(source, priority, protocol)| Facts {
+            destination,
+            source,
+            vlan,
+            priority,
+            protocol,
+        })
+    })
+}
+
 fn compare(engine: &mut Engine, model: &Model) {
     let table = engine.table();
     assert_eq!(table.members(), model.members());
-    for (vlan, mac) in VLANS
-        .iter()
-        .flat_map(|vlan| MACS.iter().map(move |mac| (*vlan, *mac)))
-    {
-        let hit = table.lookup(vlan, mac);
-        assert_eq!(
-            hit.map(|hit| hit.queue),
-            model.owner(vlan, mac).map(Owner::queue),
-            "{mac} on VLAN {vlan}"
+    for frame in frames() {
+        let check = |hit: Option<Hit>, owner: Option<Owner>| {
+            let found = hit.map(|hit| (hit.queue, hit.filter()));
+            assert_eq!(
+                found,
+                owner.map(|owner| (owner.queue(), owner.filter())),
+                "{frame:?}"
+            );
+        };
+        check(
+            table.lookup(frame.vlan, frame.destination),
+            model.exact_owner(&frame),
         );
-        assert_eq!(
-            hit.and_then(|hit| hit.filter()),
-            model.owner(vlan, mac).and_then(Owner::filter)
+        check(
+            table.classify(frame.vlan, frame.destination, || frame),
+            model.owner(&frame),
         );
     }
     for queue in (0..=LISTED).map(QueueId) {
@@ -254,49 +268,6 @@ fn compare(engine: &mut Engine, model: &Model) {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
-
-    /// T1, T2, T6 with so many filters that their places in the table get crowded.
-    #[test]
-    fn many_filters_forward_like_a_list_searched_from_the_front(
-        seed: u64,
-        set in vec((0..3_usize, 0..40_u8, 0..12_u16), 0..300),
-        seen in vec((0..3_usize, 0..40_u8, 0..11_u16), 0..300),
-    ) {
-        let mut engine = engine(Capabilities { max_filters: 600, learned_per_queue: 600, ..CAPABILITIES }, seed);
-        let queues = [0; 3].map(|_| engine.allocate_queue(BINDINGS[0], parameters(1)).unwrap());
-        engine.allocation_complete(BINDINGS[0], &queues, |_, _| Ok(()));
-        let mac = |last| Mac([0x52, 0x54, 0, 0, 0, last]);
-        let filter = |last, vlan| Filter {
-            mac: mac(last),
-            vlan: match vlan {
-                0 => VlanTest::UntaggedOrZero,
-                11 => VlanTest::Any,
-                id => VlanTest::Id(VlanId(id)),
-            },
-        };
-        let mut list = Vec::new();
-        for (queue, last, vlan) in set {
-            let id = engine.set_filter(BINDINGS[0], queues[queue], filter(last, vlan)).unwrap();
-            list.push((filter(last, vlan), queues[queue], Some(id)));
-        }
-        for (queue, last, vlan) in seen {
-            let queue = queues[queue];
-            match engine.learn(queue, VlanId(vlan), mac(last), Tick(0)) {
-                Learned::New => list.push((filter(last, vlan), queue, None)),
-                Learned::Moved { from, .. } => {
-                    let before = (filter(last, vlan), from, None);
-                    list.iter_mut().filter(|listed| **listed == before).for_each(|listed| listed.1 = queue);
-                }
-                _ => {}
-            }
-        }
-        let table = engine.table();
-        for (last, vlan) in (0..41).flat_map(|last| (0..13).map(move |vlan| (last, VlanId(vlan)))) {
-            let expected = list.iter().find(|(filter, ..)| filter.accepts(vlan, mac(last)));
-            let hit = table.lookup(vlan, mac(last));
-            prop_assert_eq!(hit.map(|hit| (hit.queue, hit.filter())), expected.map(|(_, queue, id)| (*queue, *id)));
-        }
-    }
 
     #[test]
     fn the_engine_answers_and_forwards_like_the_model(seed: u64, requests in vec(request(), 1..300)) {
