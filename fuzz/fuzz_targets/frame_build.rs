@@ -119,9 +119,16 @@ impl World {
             let ranges: Vec<_> = frame.chain.iter().map(|buffer| buffer.range()).collect();
             let pieces = self.pool.segments_left();
             let frames_left = self.pool.frames_left();
-            let built =
-                self.pool
-                    .build(&self.sender, ranges.iter().copied(), header, max_frame);
+            // A chain of one buffer in one region can be described in either way.
+            let extent = match ranges[..] {
+                [(gpa, len)] if frame.max_frame % 2 == 0 => self.sender.extent(gpa, len).ok(),
+                _ => None,
+            };
+            let chain = ranges.iter().copied();
+            let built = match extent {
+                Some(extent) => self.pool.build_one(extent, header, max_frame),
+                None => self.pool.build(&self.sender, chain, header, max_frame),
+            };
             let facts = Facts::of(&ranges, header as u64);
             match built {
                 Ok(nbl) => {
@@ -179,7 +186,7 @@ impl World {
                     continue;
                 };
                 if !receive.push(&self.pool, piece.handle, piece.offset, piece.len) {
-                    assert_eq!(self.pool.segments_left(), 0);
+                    assert_eq!(self.pool.receive_segments_left(), 0);
                     break;
                 }
                 places.extend(gpa..gpa + u64::from(piece.len));

@@ -34,9 +34,12 @@ struct Cli {
     /// Bytes of a frame
     #[arg(long, default_value = "60")]
     len: usize,
-    /// Bursts of 32 frames
+    /// How often the guest sends
     #[arg(long, default_value = "1000")]
     bursts: u32,
+    /// Frames that it sends at a time
+    #[arg(long, default_value = "32", value_parser = clap::value_parser!(u16).range(1..=i64::from(BURST)))]
+    burst: u16,
 }
 
 fn main() -> ExitCode {
@@ -70,6 +73,7 @@ fn run(cli: &Cli) -> Result<()> {
         from,
         to,
         left: cli.bursts,
+        burst: cli.burst,
         on_the_way: 0,
         done,
     };
@@ -95,6 +99,7 @@ struct Guests {
     from: Machine,
     to: Machine,
     left: u32,
+    burst: u16,
     on_the_way: u16,
     /// Told whether every burst arrived as it should.
     done: SyncSender<bool>,
@@ -121,7 +126,7 @@ impl Guests {
         }
         if self.left > 0 {
             self.left -= 1;
-            self.on_the_way = self.from.send(BURST);
+            self.on_the_way = self.from.send(self.burst);
         }
     }
 

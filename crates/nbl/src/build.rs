@@ -21,7 +21,7 @@ use ndis::{
     NET_BUFFER_SHARED_MEMORY, NetBufferListFilteringInfo, NetBufferListHashInfo,
     NetBufferListHashValue, PVOID,
 };
-use shmem::{GuestMemory, OutOfMemory, Window};
+use shmem::{Extent, GuestMemory, OutOfMemory, Piece};
 
 use crate::frame::Frame;
 use crate::handle::to_ndis;
@@ -119,49 +119,61 @@ impl Pool {
         }
         tail.end();
         start_over(frame, (bytes - front as u64) as u32);
-        self.frames_taken.set(self.frames_taken.get() + 1);
-        self.frame_pieces.set(tail.pieces);
+        self.take_frame(frame);
+        self.pieces_taken.set(tail.pieces);
         // SAFETY: built just now, in a pool that is borrowed.
         Ok(unsafe { Nbl::new(frame) })
     }
 }
 
 impl Pool {
-    /// As [`Pool::build`], of a single buffer at guest address `gpa` that was found to be `window`.
+    /// As [`Pool::build`], of a single buffer, which is `extent`.
     ///
     /// # Errors
     /// As [`Pool::build`].
-    #[inline]
+    #[inline(always)]
     pub fn build_one(
         &self,
-        memory: &GuestMemory,
-        gpa: u64,
-        window: Window<'_>,
+        extent: Extent<'_>,
         front: usize,
         max_frame: u32,
     ) -> Result<Nbl<'_>, BuildError> {
-        let bytes = window.len();
+        let window = extent.window();
         let front = front.min(FRONT);
-        if bytes < front + SHORTEST_FRAME as usize {
-            return Err(too_short(bytes as u64, front));
-        }
-        if bytes - front > max_frame as usize {
-            let len = (bytes - front) as u64;
-            let max = max_frame;
-            return Err(BuildError::TooLong { len, max });
+        let shortest = front + SHORTEST_FRAME as usize;
+        if !(shortest..=front + max_frame as usize).contains(&window.len()) {
+            return Err(no_frame(window.len(), front, max_frame));
         }
         let frame = self.next_frame().ok_or(BuildError::PoolExhausted)?;
         let read = window.read(&mut head_of(frame)[FRONT - front..]);
-        let mut tail = Tail::of(self, frame);
-        if read < bytes {
-            tail.describe(memory, gpa + read as u64, (bytes - read) as u32)?;
+        if read == window.len() {
+            Tail::of(self, frame).end();
+        } else {
+            self.describe_rest(frame, extent, read as u32)?;
         }
-        tail.end();
-        start_over(frame, (bytes - front) as u32);
-        self.frames_taken.set(self.frames_taken.get() + 1);
-        self.frame_pieces.set(tail.pieces);
+        start_over(frame, (window.len() - front) as u32);
+        self.take_frame(frame);
         // SAFETY: built just now, in a pool that is borrowed.
         Ok(unsafe { Nbl::new(frame) })
+    }
+
+    /// Describes what of `extent` lies behind its first `from` bytes: in most cases one piece.
+    #[inline]
+    fn describe_rest(
+        &self,
+        frame: NonNull<Frame>,
+        extent: Extent<'_>,
+        from: u32,
+    ) -> Result<(), BuildError> {
+        let len = extent.window().len() as u32 - from;
+        let mut tail = Tail::of(self, frame);
+        match extent.piece(from) {
+            Some(piece) if piece.len == len => tail.link(piece)?,
+            _ => tail.describe(extent.memory(), extent.gpa() + u64::from(from), len)?,
+        }
+        tail.end();
+        self.pieces_taken.set(tail.pieces);
+        Ok(())
     }
 }
 
@@ -190,7 +202,7 @@ fn read_head_across(memory: &GuestMemory, gpa: u64, head: &mut [u8]) -> Result<(
 /// The chains of a frame that is being built, behind the lookahead.
 struct Tail<'p> {
     pool: &'p Pool,
-    /// The pool's `frame_pieces` if this becomes a frame.
+    /// The pool's `pieces_taken` if this becomes a frame.
     pieces: usize,
     /// Where the next segment and the next MDL are to be linked.
     next_segment: *mut *mut NET_BUFFER_SHARED_MEMORY,
@@ -203,7 +215,7 @@ impl<'p> Tail<'p> {
         let frame = frame.as_ptr();
         Self {
             pool,
-            pieces: pool.frame_pieces.get(),
+            pieces: pool.pieces_taken.get(),
             // SAFETY: the frame is the pool's; these only compute addresses.
             next_segment: unsafe { &raw mut (*frame).segment.NextSharedMemorySegment },
             // SAFETY: as above.
@@ -219,31 +231,35 @@ impl<'p> Tail<'p> {
         mut gpa: u64,
         mut len: u32,
     ) -> Result<(), BuildError> {
-        loop {
+        while len > 0 {
             let place = memory.locate(gpa, len)?;
-            let Some(piece) = self.pool.next_piece(self.pieces) else {
-                return Err(no_segment(self.pool));
-            };
-            let piece = piece.as_ptr();
-            // SAFETY: the piece is the pool's and not in use, the links are those of the frame or of its last piece, and no
-            // reference to any of them exists.
-            unsafe {
-                (*piece).segment.SharedMemoryHandle = to_ndis(place.handle);
-                (*piece).segment.SharedMemoryOffset = place.offset;
-                (*piece).segment.SharedMemoryLength = place.len;
-                (*piece).mdl.ByteCount = place.len;
-                *self.next_segment = &raw mut (*piece).segment;
-                *self.next_mdl = &raw mut (*piece).mdl;
-                self.next_segment = &raw mut (*piece).segment.NextSharedMemorySegment;
-                self.next_mdl = &raw mut (*piece).mdl.Next;
-            }
-            self.pieces += 1;
+            self.link(place)?;
             len -= place.len;
-            if len == 0 {
-                return Ok(());
-            }
             gpa += u64::from(place.len);
         }
+        Ok(())
+    }
+
+    #[inline]
+    fn link(&mut self, place: Piece) -> Result<(), BuildError> {
+        let Some(piece) = self.pool.next_piece(self.pieces) else {
+            return Err(no_segment(self.pool));
+        };
+        let piece = piece.as_ptr();
+        // SAFETY: the piece is the pool's and not in use, the links are those of the frame or of its last piece, and no
+        // reference to any of them exists.
+        unsafe {
+            (*piece).segment.SharedMemoryHandle = to_ndis(place.handle);
+            (*piece).segment.SharedMemoryOffset = place.offset;
+            (*piece).segment.SharedMemoryLength = place.len;
+            (*piece).mdl.ByteCount = place.len;
+            *self.next_segment = &raw mut (*piece).segment;
+            *self.next_mdl = &raw mut (*piece).mdl;
+            self.next_segment = &raw mut (*piece).segment.NextSharedMemorySegment;
+            self.next_mdl = &raw mut (*piece).mdl.Next;
+        }
+        self.pieces += 1;
+        Ok(())
     }
 
     #[inline]
@@ -271,28 +287,49 @@ fn head_of<'p>(frame: NonNull<Frame>) -> &'p mut [u8; FRONT + LOOKAHEAD] {
 #[inline]
 fn start_over(frame: NonNull<Frame>, len: u32) {
     let frame = frame.as_ptr();
-    // SAFETY: the frame is the pool's and not in use, and no reference to it exists. All bits zero are a value of every word
-    // that is cleared.
+    // SAFETY: the frame is the pool's and not in use, and no reference to it exists.
     unsafe {
         (*frame).mdl.ByteCount = len.min(LOOKAHEAD as u32);
         (*frame).nb.stDataLength = len as usize;
         (*frame).nbl.Next = ptr::null_mut();
-        (&raw mut (*frame).nbl)
-            .cast::<u8>()
-            .add(CLEARED)
-            .write_bytes(0, CLEARED_END - CLEARED);
-        (*frame).nbl.NetBufferListInfo[NetBufferListHashValue] = ptr::null_mut();
-        (*frame).nbl.NetBufferListInfo[NetBufferListHashInfo] = ptr::null_mut();
+        (*frame).nbl.Scratch = ptr::null_mut();
+        (*frame).nbl.MiniportReserved[0] = ptr::null_mut();
         (*frame).nbl.NetBufferListInfo[NetBufferListFilteringInfo] = ptr::null_mut();
+        if (*frame).nbl.Flags != 0 {
+            forget_facts(&raw mut (*frame).nbl);
+        }
     }
 }
 
-/// What starts empty in every frame and lies in one piece, so that a few wide stores clear it: from the words of the
-/// miniport over Scratch, SourceHandle, flags and Status to the slot of the 802.1Q tag.
-const CLEARED: usize = offset_of!(NET_BUFFER_LIST, MiniportReserved);
-const CLEARED_END: usize = offset_of!(NET_BUFFER_LIST, NetBufferListInfo)
-    + (Ieee8021QNetBufferListInfo + 1) * size_of::<PVOID>();
+/// Clears the out-of-band facts that were noted with the frame before this one: from SourceHandle over flags and Status to the
+/// slot of the 802.1Q tag, and the slots of the hash.
+///
+/// # Safety
+/// The list is the pool's and not in use, and no reference to it exists.
+#[cold]
+unsafe fn forget_facts(nbl: *mut NET_BUFFER_LIST) {
+    const FIRST: usize = offset_of!(NET_BUFFER_LIST, SourceHandle);
+    const END: usize = offset_of!(NET_BUFFER_LIST, NetBufferListInfo)
+        + (Ieee8021QNetBufferListInfo + 1) * size_of::<PVOID>();
+    // SAFETY: the caller's; all bits zero are a value of every word that is cleared.
+    unsafe {
+        nbl.cast::<u8>().add(FIRST).write_bytes(0, END - FIRST);
+        (*nbl).NetBufferListInfo[NetBufferListHashValue] = ptr::null_mut();
+        (*nbl).NetBufferListInfo[NetBufferListHashInfo] = ptr::null_mut();
+    }
+}
+
 const _: () = assert!(NDIS_STATUS_SUCCESS == 0);
+
+/// Why `bytes` bytes in one buffer are no frame.
+#[cold]
+fn no_frame(bytes: usize, header: usize, max: u32) -> BuildError {
+    let len = bytes as u64;
+    match len.checked_sub(header as u64) {
+        Some(len) if len > u64::from(max) => BuildError::TooLong { len, max },
+        _ => too_short(len, header),
+    }
+}
 
 #[cold]
 fn too_short(len: u64, header: usize) -> BuildError {

@@ -28,7 +28,9 @@ use ndis::{
     TcpIpChecksumNetBufferListInfo, TcpLargeSendNetBufferListInfo, UdpSegmentationOffloadInfo,
 };
 
-use crate::frame::Frame;
+use shmem::Piece;
+
+use crate::frame::{Frame, HAS_FACTS};
 use crate::pool::Pool;
 use crate::receive::ReceiveChain;
 use crate::segments::{Mdls, Segments};
@@ -37,7 +39,8 @@ use crate::{FRONT, LOOKAHEAD};
 /// A frame of the burst at hand. Copies name the same frame, as pointers do; it is one thread's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Nbl<'p> {
-    frame: NonNull<Frame>,
+    /// Inside its frame. What links lead to is what stands here, so following one takes a single load.
+    list: NonNull<NET_BUFFER_LIST>,
     burst: Burst<'p>,
 }
 
@@ -53,7 +56,8 @@ impl<'p> Nbl<'p> {
     #[inline]
     pub(crate) unsafe fn new(frame: NonNull<Frame>) -> Self {
         Self {
-            frame,
+            // SAFETY: the list lies this far inside its frame.
+            list: unsafe { frame.byte_add(Frame::NBL).cast() },
             burst: PhantomData,
         }
     }
@@ -87,17 +91,15 @@ impl<'p> Nbl<'p> {
         unsafe { *(*self.at()).mdl.MappedSystemVa.cast::<u8>().sub(N).cast() }
     }
 
-    /// Front and lookahead: the first bytes that are delivered.
+    /// The front of `receive`, and the frame's first `len` bytes or all of the lookahead: what is delivered first.
     #[inline]
-    pub(crate) fn head(self, front: usize) -> &'p [u8] {
-        let front = front.min(FRONT);
-        // SAFETY: as for `front` and `lookahead`; the front is written by `set_receive_behind` only, and never while this
-        // is in use: that is within one `transfer`.
+    pub(crate) fn head(self, receive: &ReceiveChain<'_>, len: u32) -> &'p [u8] {
+        let front = receive.front();
+        // SAFETY: as for `front` and `lookahead`. A receive chain's front is FRONT at most. It is written by
+        // `set_receive_behind` only, and never while this is in use: that is within one `transfer`.
         unsafe {
-            let mdl = &raw const (*self.at()).mdl;
-            let len = ((*mdl).ByteCount as usize).min(LOOKAHEAD);
-            let first = (*mdl).MappedSystemVa.cast::<u8>().sub(front);
-            std::slice::from_raw_parts(first, front + len)
+            let first = (*self.at()).mdl.MappedSystemVa.cast::<u8>().sub(front);
+            std::slice::from_raw_parts(first, front + (len as usize).min(LOOKAHEAD))
         }
     }
 
@@ -135,7 +137,8 @@ impl<'p> Nbl<'p> {
     pub fn set_queue_id(self, queue: u16) {
         let mut info = NDIS_NET_BUFFER_LIST_FILTERING_INFO::zeroed();
         info.SetQueueId(queue);
-        self.set_slot(NetBufferListFilteringInfo, info.to_slot());
+        // SAFETY: see `at`. Every frame starts with this word cleared, whatever was noted with it.
+        unsafe { (*self.at()).nbl.NetBufferListInfo[NetBufferListFilteringInfo] = info.to_slot() };
     }
 
     /// The 802.1Q tag that travels beside the frame instead of in it; zero if none does (slot 4).
@@ -237,6 +240,7 @@ impl<'p> Nbl<'p> {
     /// Notes the port that sent the frame.
     #[inline]
     pub fn set_source_port(self, port: u16) {
+        self.note_facts();
         // SAFETY: see `at`.
         unsafe {
             (*self.at()).nbl.SourceHandle = ptr::without_provenance_mut(usize::from(port) + 1)
@@ -253,6 +257,7 @@ impl<'p> Nbl<'p> {
     /// Sets the verdict on the frame.
     #[inline]
     pub fn set_status(self, status: NDIS_STATUS) {
+        self.note_facts();
         // SAFETY: see `at`.
         unsafe { (*self.at()).nbl.Status = status };
     }
@@ -285,6 +290,22 @@ impl<'p> Nbl<'p> {
         }
     }
 
+    /// Attaches a single receive buffer, into which `front` and then the frame are to be copied: `piece`, in a segment of `pool`.
+    /// `false`, and nothing is attached, when the pool has no segment left.
+    #[inline]
+    pub fn receive_into<const N: usize>(
+        self,
+        pool: &'p Pool,
+        front: &[u8; N],
+        piece: Piece,
+    ) -> bool {
+        let Some(receive) = ReceiveChain::one(pool, piece) else {
+            return false;
+        };
+        self.set_receive_behind(front, receive);
+        true
+    }
+
     /// Attaches the receive buffers that `front` and then the frame are to be copied into.
     #[inline]
     pub fn set_receive_behind<const N: usize>(self, front: &[u8; N], receive: ReceiveChain<'p>) {
@@ -305,16 +326,17 @@ impl<'p> Nbl<'p> {
 
     #[inline]
     pub(crate) fn as_link(self) -> *mut NET_BUFFER_LIST {
-        // SAFETY: see `at`; only computes an address.
-        unsafe { &raw mut (*self.at()).nbl }
+        self.list.as_ptr()
     }
 
     /// # Safety
     /// `link` must be what `as_link` gave for a frame of the burst `'p`.
     #[inline]
     pub(crate) unsafe fn from_link(link: NonNull<NET_BUFFER_LIST>) -> Self {
-        // SAFETY: the caller's; the list lies this far inside its frame.
-        unsafe { Self::new(link.byte_sub(Frame::NBL).cast()) }
+        Self {
+            list: link,
+            burst: PhantomData,
+        }
     }
 
     #[inline]
@@ -323,17 +345,27 @@ impl<'p> Nbl<'p> {
         unsafe { (*self.at()).nbl.NetBufferListInfo[slot] }
     }
 
+    /// Sets a slot that starts empty in every frame.
     #[inline]
     fn set_slot(self, slot: NDIS_NET_BUFFER_LIST_INFO, word: PVOID) {
+        self.note_facts();
         // SAFETY: see `at`.
         unsafe { (*self.at()).nbl.NetBufferListInfo[slot] = word };
+    }
+
+    /// Says that the next frame in this one's place has something to clear.
+    #[inline]
+    fn note_facts(self) {
+        // SAFETY: see `at`.
+        unsafe { (*self.at()).nbl.Flags = HAS_FACTS };
     }
 
     /// The frame, which may be read and written word by word: the pool is borrowed, so it is there; it is not `Sync` and an
     /// `Nbl` not `Send`, so this is the only thread; and no reference to a frame is ever made.
     #[inline]
     fn at(self) -> *mut Frame {
-        self.frame.as_ptr()
+        // SAFETY: the list lies this far inside its frame.
+        unsafe { self.list.byte_sub(Frame::NBL).cast().as_ptr() }
     }
 }
 

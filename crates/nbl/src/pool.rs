@@ -1,7 +1,7 @@
 //! A worker's store of frames and segments: allocated and linked once, used anew by every burst.
 //!
-//! Frames are taken from the first on. Segments are taken from both ends of one row: those of frames from the first on,
-//! those of receive buffers from the last on, so that the latter can be given back alone while the burst's frames stay.
+//! Three rows: frames, pieces of what lies behind their lookahead, segments of receive buffers. Each is taken from the first
+//! on; those of receive buffers can be given back alone while the burst's frames stay.
 //!
 //! A frame's lookahead buffer begins a cache line, with room in front of it:
 //!
@@ -10,9 +10,9 @@
 //! | not used   |........|...............................|
 //! ```
 //!
-//! Invariant: everything below `frames_taken` and `frame_pieces`, and the last `receive_pieces`, may be in use; the rest is
-//! not. An index falls only in [`Pool::reset`], which nothing that was taken survives, and in [`Pool::rewind_receive`],
-//! which says what becomes of it.
+//! Invariant: everything before `next_frame`, below `pieces_taken` and below `receive_taken` may be in use; the rest is not. A
+//! mark goes back only in [`Pool::reset`], which nothing that was taken survives, and in [`Pool::rewind_receive`], which says what
+//! becomes of it.
 
 #![allow(unsafe_code, reason = "UNSAFETY: links the structures to one another")]
 
@@ -21,7 +21,7 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use ndis::{CSHORT, MDL, MDL_MAPPED_TO_SYSTEM_VA};
+use ndis::{CSHORT, MDL, MDL_MAPPED_TO_SYSTEM_VA, NET_BUFFER_SHARED_MEMORY};
 use shmem::{Handle, MapError, Mapping};
 
 use crate::frame::{Frame, Piece};
@@ -36,10 +36,12 @@ use crate::{FRONT, LOOKAHEAD};
 pub struct Pool {
     frames: Slab<Frame>,
     pieces: Slab<Piece>,
+    receive: Slab<NET_BUFFER_SHARED_MEMORY>,
     lookahead: Arc<Mapping>,
-    pub(crate) frames_taken: Cell<usize>,
-    pub(crate) frame_pieces: Cell<usize>,
-    receive_pieces: Cell<usize>,
+    /// In the row or at its end.
+    next_frame: Cell<NonNull<Frame>>,
+    pub(crate) pieces_taken: Cell<usize>,
+    receive_taken: Cell<usize>,
 }
 
 // SAFETY: every pointer in the structures leads into the pool's own slabs or its own mapping, which stay where they are
@@ -47,20 +49,22 @@ pub struct Pool {
 unsafe impl Send for Pool {}
 
 impl Pool {
-    /// A pool of `frames` frames, each with a lookahead buffer of its own, and `segments` segments for what of the frames
-    /// lies behind the lookahead and for receive buffers.
+    /// A pool of `frames` frames, each with a lookahead buffer of its own, with `segments` segments for what of them lies
+    /// behind the lookahead, and as many for receive buffers.
     ///
     /// # Errors
     /// [`MapError`], if there is no memory for the lookahead buffers, none is wanted or all together exceed 4 GiB.
     pub fn new(frames: usize, segments: usize) -> Result<Self, MapError> {
         let lookahead = Mapping::anonymous(lookahead_bytes(frames)?)?;
+        let frames = Slab::new((0..frames).map(|_| Frame::zeroed()).collect());
         let pool = Self {
-            frames: Slab::new((0..frames).map(|_| Frame::zeroed()).collect()),
+            next_frame: Cell::new(frames.first()),
+            frames,
             pieces: Slab::new((0..segments).map(|_| Piece::zeroed()).collect()),
+            receive: Slab::new(vec![NET_BUFFER_SHARED_MEMORY::zeroed(); segments].into()),
             lookahead,
-            frames_taken: Cell::new(0),
-            frame_pieces: Cell::new(0),
-            receive_pieces: Cell::new(0),
+            pieces_taken: Cell::new(0),
+            receive_taken: Cell::new(0),
         };
         pool.set_what_stays();
         Ok(pool)
@@ -84,9 +88,9 @@ impl Pool {
     /// pool.
     #[inline]
     pub fn reset(&mut self) {
-        self.frames_taken.set(0);
-        self.frame_pieces.set(0);
-        self.receive_pieces.set(0);
+        self.next_frame.set(self.frames.first());
+        self.pieces_taken.set(0);
+        self.receive_taken.set(0);
     }
 
     /// Gives the segments of all receive buffers back. Chains that are still attached to frames
@@ -94,52 +98,59 @@ impl Pool {
     /// error or the buffers of another chain.
     #[inline]
     pub fn rewind_receive(&self) {
-        self.receive_pieces.set(0);
+        self.receive_taken.set(0);
     }
 
     /// Frames left in this burst.
     #[inline]
     pub fn frames_left(&self) -> usize {
-        self.frames.count() - self.frames_taken.get()
+        self.frames.from(self.next_frame.get())
     }
 
-    /// Segments left in this burst.
+    /// Segments left for frames in this burst.
     #[inline]
     pub fn segments_left(&self) -> usize {
-        self.pieces.count() - self.frame_pieces.get() - self.receive_pieces.get()
+        self.pieces.count() - self.pieces_taken.get()
+    }
+
+    /// Segments left for receive buffers.
+    #[inline]
+    pub fn receive_segments_left(&self) -> usize {
+        self.receive.count() - self.receive_taken.get()
     }
 
     /// The frame that is taken next, if there is one.
     #[inline]
     pub(crate) fn next_frame(&self) -> Option<NonNull<Frame>> {
-        self.frames.at(self.frames_taken.get())
+        let next = self.next_frame.get();
+        (next != self.frames.end()).then_some(next)
     }
 
-    /// The piece that is taken next for a frame which has taken all from `frame_pieces` to `index`, if there is one.
+    /// Takes what [`Pool::next_frame`] gave.
+    #[inline]
+    pub(crate) fn take_frame(&self, frame: NonNull<Frame>) {
+        // SAFETY: one of the row, so what is behind it is the next or the end.
+        self.next_frame.set(unsafe { frame.add(1) });
+    }
+
+    /// The piece that is taken next for a frame which has taken all from `pieces_taken` to `index`, if there is one.
     #[inline]
     pub(crate) fn next_piece(&self, index: usize) -> Option<NonNull<Piece>> {
-        let end = self.pieces.count() - self.receive_pieces.get();
-        if index < end {
-            self.pieces.at(index)
-        } else {
-            None
-        }
+        self.pieces.at(index)
     }
 
     /// Whether all segments are there for the next frame.
     pub(crate) fn has_all_segments(&self) -> bool {
-        self.segments_left() == self.pieces.count()
+        self.pieces_taken.get() == 0
     }
 
-    /// Takes a piece for a receive buffer.
+    /// Takes a segment for a receive buffer.
     #[inline]
-    pub(crate) fn take_receive_piece(&self) -> Option<NonNull<Piece>> {
-        if self.segments_left() == 0 {
-            return None;
-        }
-        let taken = self.receive_pieces.get() + 1;
-        self.receive_pieces.set(taken);
-        self.pieces.at(self.pieces.count() - taken)
+    pub(crate) fn take_receive_segment(&self) -> Option<NonNull<NET_BUFFER_SHARED_MEMORY>> {
+        let taken = self.receive_taken.get();
+        let segment = self.receive.at(taken)?;
+        self.receive_taken.set(taken + 1);
+        Some(segment)
     }
 
     /// Writes what is the same for every frame that will ever be (B3).
@@ -172,6 +183,7 @@ impl fmt::Debug for Pool {
         f.debug_struct("Pool")
             .field("frames_left", &self.frames_left())
             .field("segments_left", &self.segments_left())
+            .field("receive_segments_left", &self.receive_segments_left())
             .finish_non_exhaustive()
     }
 }

@@ -99,6 +99,18 @@ impl<'p> NblQueue<'p> {
         }
     }
 
+    /// Takes the first `count` frames, or all if there are no more.
+    #[inline]
+    pub fn split_first(&mut self, count: usize) -> Self {
+        if count >= self.len {
+            return std::mem::take(self);
+        }
+        match self.iter().take(count).last() {
+            Some(last) => self.split_behind(last, count),
+            None => Self::new(),
+        }
+    }
+
     /// The frame at the front, which stays there.
     #[inline]
     pub fn front(&self) -> Option<Nbl<'p>> {
@@ -139,9 +151,10 @@ impl<'p> Iterator for Iter<'p> {
 
     #[inline]
     fn next(&mut self) -> Option<Nbl<'p>> {
+        self.left = self.left.checked_sub(1)?;
         let nbl = self.next?;
-        self.left -= 1;
-        self.next = if self.left > 0 { next(nbl) } else { None };
+        // That of the last one is read too, and not followed.
+        self.next = next(nbl);
         Some(nbl)
     }
 

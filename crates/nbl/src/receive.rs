@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use ndis::NET_BUFFER_SHARED_MEMORY;
-use shmem::Handle;
+use shmem::{Handle, Piece};
 
 use crate::handle::{from_ndis, to_ndis};
 use crate::nbl::Burst;
@@ -39,6 +39,19 @@ impl<'p> ReceiveChain<'p> {
         }
     }
 
+    /// A chain of one buffer, which is not empty, in a segment of `pool`; `None` when the pool has none left.
+    #[inline]
+    pub(crate) fn one(pool: &'p Pool, piece: Piece) -> Option<Self> {
+        let segment = pool.take_receive_segment()?;
+        write(segment, piece);
+        Some(Self {
+            ends: Some((segment, segment)),
+            bytes: piece.len,
+            front: 0,
+            burst: PhantomData,
+        })
+    }
+
     /// Adds `len` bytes of a block from `offset` on, in a segment of `pool`. `false`, and the chain is as it was, when the
     /// pool has no segment left or the chain would have more than 4 GiB. Nothing is added for no bytes.
     #[inline]
@@ -49,26 +62,26 @@ impl<'p> ReceiveChain<'p> {
         let Some(bytes) = self.bytes.checked_add(len) else {
             return false;
         };
-        let Some(piece) = pool.take_receive_piece() else {
+        let Some(segment) = pool.take_receive_segment() else {
             return false;
         };
-        // SAFETY: both segments belong to the burst `'p`, so they are there, and no reference to them exists.
-        unsafe {
-            let segment = &raw mut (*piece.as_ptr()).segment;
-            (*segment).NextSharedMemorySegment = ptr::null_mut();
-            (*segment).SharedMemoryHandle = to_ndis(handle);
-            (*segment).SharedMemoryOffset = offset;
-            (*segment).SharedMemoryLength = len;
-            let segment = NonNull::new_unchecked(segment);
-            let first = match self.ends {
-                Some((first, last)) => {
-                    (*last.as_ptr()).NextSharedMemorySegment = segment.as_ptr();
-                    first
-                }
-                None => segment,
-            };
-            self.ends = Some((first, segment));
-        }
+        write(
+            segment,
+            Piece {
+                handle,
+                offset,
+                len,
+            },
+        );
+        let first = match self.ends {
+            Some((first, last)) => {
+                // SAFETY: both segments belong to the burst `'p`, so they are there, and no reference to them exists.
+                unsafe { (*last.as_ptr()).NextSharedMemorySegment = segment.as_ptr() };
+                first
+            }
+            None => segment,
+        };
+        self.ends = Some((first, segment));
         self.bytes = bytes;
         true
     }
@@ -146,6 +159,21 @@ impl<'p> ReceiveChain<'p> {
             front: (lens >> 32) as u32,
             burst: PhantomData,
         }
+    }
+}
+
+/// Describes a receive buffer, with none behind it (B5: no flags).
+#[inline]
+fn write(segment: NonNull<NET_BUFFER_SHARED_MEMORY>, piece: Piece) {
+    // SAFETY: the segment was taken from its pool just now, so it is there, and no reference to it exists.
+    unsafe {
+        segment.write(NET_BUFFER_SHARED_MEMORY {
+            NextSharedMemorySegment: ptr::null_mut(),
+            SharedMemoryFlags: 0,
+            SharedMemoryHandle: to_ndis(piece.handle),
+            SharedMemoryOffset: piece.offset,
+            SharedMemoryLength: piece.len,
+        });
     }
 }
 

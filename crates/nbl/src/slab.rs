@@ -7,17 +7,21 @@
 
 use std::ptr::{self, NonNull};
 
-/// `count` structures from `first` on.
+/// `count` structures from `first` on, up to `end`.
 pub(crate) struct Slab<T> {
     first: NonNull<T>,
+    end: NonNull<T>,
     count: usize,
 }
 
 impl<T> Slab<T> {
     pub(crate) fn new(row: Box<[T]>) -> Self {
         let count = row.len();
+        let first = NonNull::from(Box::leak(row)).cast();
         Self {
-            first: NonNull::from(Box::leak(row)).cast(),
+            first,
+            // SAFETY: behind the last of the row.
+            end: unsafe { first.add(count) },
             count,
         }
     }
@@ -25,6 +29,25 @@ impl<T> Slab<T> {
     #[inline]
     pub(crate) fn count(&self) -> usize {
         self.count
+    }
+
+    /// The first structure, or the end of an empty row.
+    #[inline]
+    pub(crate) fn first(&self) -> NonNull<T> {
+        self.first
+    }
+
+    /// Behind the last structure.
+    #[inline]
+    pub(crate) fn end(&self) -> NonNull<T> {
+        self.end
+    }
+
+    /// Structures from `at`, which is one of the row or its end, to the end.
+    #[inline]
+    pub(crate) fn from(&self, at: NonNull<T>) -> usize {
+        let bytes = self.end().addr().get() - at.addr().get();
+        bytes / size_of::<T>()
     }
 
     /// The `index`th structure. It may be used for as long as the slab is there.

@@ -9,6 +9,7 @@ use shmem::{BlockError, BlockTable, Window};
 
 use crate::LOOKAHEAD;
 use crate::nbl::Nbl;
+use crate::queue::NblQueue;
 use crate::receive::ReceiveChain;
 use crate::segments::{ChainError, Segments};
 
@@ -56,18 +57,64 @@ pub fn transfer(
     frame: Nbl<'_>,
     receive: ReceiveChain<'_>,
 ) -> Result<u32, TransferError> {
-    let front = receive.front();
-    let head = frame.head(front);
-    if frame.data_len() as usize <= LOOKAHEAD
+    let len = frame.data_len();
+    if len as usize <= LOOKAHEAD
         && let Some(segment) = receive.only()
+        && let Ok(into) = blocks.window(segment.handle, segment.offset, segment.len)
+        && let head = frame.head(&receive, len)
+        && into.len() >= head.len()
     {
-        let into = blocks.window(segment.handle, segment.offset, segment.len);
-        let into = into.map_err(|error| TransferError {
-            side: Side::Destination,
-            error: error.into(),
-        })?;
-        return Ok((into.write(head) as u32).saturating_sub(front as u32));
+        into.write(head);
+        return Ok(len);
     }
+    transfer_behind(blocks, frame, receive)
+}
+
+/// What came of [`transfer_all`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transferred {
+    /// Frames that were copied.
+    pub frames: usize,
+    /// Bytes of those.
+    pub bytes: u64,
+    /// Frames among or behind them that have no receive buffers.
+    pub without_buffers: usize,
+    /// What ended the work early, at the frame behind those counted.
+    pub error: Option<TransferError>,
+}
+
+/// Copies each of the first `count` frames into the receive buffers that are attached to it, as [`transfer`] does.
+#[inline(never)]
+pub fn transfer_all(blocks: &BlockTable, frames: &NblQueue<'_>, count: usize) -> Transferred {
+    let mut sum = Transferred::default();
+    for frame in frames.iter().take(count) {
+        let Some(receive) = frame.receive() else {
+            sum.without_buffers += 1;
+            continue;
+        };
+        match transfer(blocks, frame, receive) {
+            Ok(len) => {
+                sum.frames += 1;
+                sum.bytes += u64::from(len);
+            }
+            Err(error) => {
+                sum.error = Some(error);
+                break;
+            }
+        }
+    }
+    sum
+}
+
+/// A frame that reaches beyond the lookahead, or into several receive buffers or beyond them, or whose buffers are no memory.
+/// Not inlined: the usual case alone keeps all that it needs in registers.
+#[inline(never)]
+fn transfer_behind(
+    blocks: &BlockTable,
+    frame: Nbl<'_>,
+    receive: ReceiveChain<'_>,
+) -> Result<u32, TransferError> {
+    let (head, front) = (frame.head(&receive, frame.data_len()), receive.front());
     let mut from = Walk {
         chain: frame.segments_behind_lookahead(),
         blocks,

@@ -105,18 +105,6 @@ impl<T: Word> Array<T> {
             .map_or(T::ZERO, |word| unsafe { T::load(word, Relaxed) })
     }
 
-    /// The `index`th word and the one behind it, each by a relaxed load. Callers see to it that both are there; words that
-    /// are not read as zero.
-    #[inline]
-    pub fn read_pair(&self, index: usize) -> [T; 2] {
-        debug_assert!(index + 1 < self.count, "pair {index} of {}", self.count);
-        match self.pair(index) {
-            // SAFETY: `pair` gives places inside the array only.
-            Some(pair) => pair.map(|word| unsafe { T::load(word, Relaxed) }),
-            None => [T::ZERO; 2],
-        }
-    }
-
     /// As [`read`](Self::read), and what is read later is at least as new.
     #[inline]
     pub fn load_acquire(&self, index: usize) -> T {
@@ -135,21 +123,6 @@ impl<T: Word> Array<T> {
         }
     }
 
-    /// Stores the `index`th word and the one behind it, each relaxed. Callers see to it that both are there; words that are
-    /// not are not written.
-    #[inline]
-    pub fn write_pair(&self, index: usize, values: [T; 2]) {
-        debug_assert!(index + 1 < self.count, "pair {index} of {}", self.count);
-        if let Some([first, second]) = self.pair(index) {
-            let [one, other] = values;
-            // SAFETY: `pair` gives places inside the array only.
-            unsafe {
-                T::store(first, one, Relaxed);
-                T::store(second, other, Relaxed);
-            }
-        }
-    }
-
     /// As [`write`](Self::write), and whoever sees it sees also what was written before.
     #[inline]
     pub fn store_release(&self, index: usize, value: T) {
@@ -160,10 +133,13 @@ impl<T: Word> Array<T> {
     }
 
     #[inline]
-    fn pair(&self, index: usize) -> Option<[NonNull<T>; 2]> {
-        let is_inside = index < self.count.saturating_sub(1);
-        // SAFETY: by the invariant, places with an index below `count` are inside the mapping.
-        is_inside.then(|| unsafe { [self.base.add(index), self.base.add(index + 1)] })
+    pub(crate) fn base(&self) -> NonNull<T> {
+        self.base
+    }
+
+    #[inline]
+    pub(crate) fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
     }
 
     #[inline]
@@ -258,19 +234,6 @@ mod tests {
         let window = mapping.window(8, 16).unwrap();
         assert_eq!(window.read_word::<u32>(12), Some(0xdead_beef));
         assert_eq!(mapping.window(24, 4).unwrap().read_word::<u32>(0), Some(0));
-    }
-
-    #[test]
-    fn a_pair_is_two_words_of_the_array_or_none() {
-        let mapping = Mapping::anonymous(64).unwrap();
-        let array = Array::<u32>::new(&mapping, 0, 4, 0).unwrap();
-        array.write_pair(2, [3, 4]);
-        assert_eq!((array.read(2), array.read(3)), (3, 4));
-        assert_eq!(array.read_pair(1), [0, 3]);
-        for index in [3, 4, usize::MAX] {
-            assert_eq!(array.pair(index), None);
-        }
-        assert_eq!(Array::<u32>::new(&mapping, 0, 0, 0).unwrap().pair(0), None);
     }
 
     #[test]

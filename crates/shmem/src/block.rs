@@ -21,6 +21,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::mapping::Mapping;
+use crate::sigbus;
 use crate::window::Window;
 
 /// The most bytes that a block can have: what the offset of a segment can tell apart.
@@ -239,7 +240,7 @@ impl BlockTable {
         if u64::from(offset) + u64::from(len) > entry.len {
             return Err(BlockError::OutOfRange);
         }
-        if entry.lost.load(Relaxed) {
+        if sigbus::is_lost(entry.lost) {
             return Err(BlockError::Lost);
         }
         // SAFETY: the sum says that the range lies inside the block, which lies inside a mapping that we own.

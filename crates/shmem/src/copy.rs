@@ -33,9 +33,6 @@ use native::{prefetch_line, prefetch_line_for_write};
 
 use crate::window::Window;
 
-/// Bytes that a prefetch asks for, at most: what is looked at of a frame before it is copied. The rest streams.
-const PREFETCH: usize = 128;
-
 const LINE: usize = 64;
 
 /// Copies `len` bytes, or as many as both windows have if that is less; says how many.
@@ -46,26 +43,20 @@ pub fn copy(src: Window<'_>, dst: Window<'_>, len: usize) -> usize {
     src.first(len).copy_to(dst)
 }
 
+/// Asks for the line that `from` is in, and the next one: what is looked at of a frame before it is copied. What else there is
+/// streams, or comes along with its neighbour. A line that has nothing of the range is asked for in vain, which is cheaper than
+/// to find out.
 #[inline]
-pub(crate) fn prefetch(from: *const u8, len: usize) {
-    for line in places(from, len) {
-        prefetch_line(line);
-    }
+pub(crate) fn prefetch(from: *const u8) {
+    prefetch_line(from);
+    prefetch_line(from.wrapping_add(LINE));
 }
 
+/// As [`prefetch`], for lines that are to be written.
 #[inline]
-pub(crate) fn prefetch_write(from: *const u8, len: usize) {
-    for line in places(from, len) {
-        prefetch_line_for_write(line);
-    }
-}
-
-/// One place in each cache line that the first of `len` bytes are in. Asking for a line twice costs less than asking
-/// whether it is another.
-#[inline]
-fn places(from: *const u8, len: usize) -> [*const u8; 3] {
-    let last = len.saturating_sub(1).min(PREFETCH - 1);
-    [0, LINE.min(last), last].map(|at| from.wrapping_add(at))
+pub(crate) fn prefetch_write(from: *const u8) {
+    prefetch_line_for_write(from);
+    prefetch_line_for_write(from.wrapping_add(LINE));
 }
 
 #[cfg(test)]

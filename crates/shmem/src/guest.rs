@@ -131,13 +131,59 @@ pub struct GuestMemory {
     block_shift: u32,
 }
 
-/// A region as it is looked up; half a cache line.
+/// A region as it is looked up.
+#[derive(Clone, Copy)]
 struct Span {
     gpa: u64,
     len: u64,
     base: NonNull<u8>,
-    first_handle: u32,
-    has_handles: bool,
+    /// Of its first block, which is the only one of most; `None`: it has none.
+    handle: Option<Handle>,
+    /// Bytes of that block.
+    first_block: u64,
+    /// Where the handles of all its blocks begin.
+    first_handle: usize,
+}
+
+/// How a loop over a burst looks addresses up.
+pub trait Lookup<'a>: Copy {
+    /// The `len` bytes at guest address `gpa`, if they all lie in one region.
+    fn extent(self, gpa: u64, len: u32) -> Option<Extent<'a>>;
+}
+
+/// In a memory of a single region, which is at hand.
+#[derive(Clone, Copy)]
+pub struct Single<'a> {
+    memory: &'a GuestMemory,
+    span: Span,
+}
+
+impl<'a> Lookup<'a> for Single<'a> {
+    #[inline]
+    fn extent(self, gpa: u64, len: u32) -> Option<Extent<'a>> {
+        self.memory.extent_in(&self.span, gpa, len)
+    }
+}
+
+/// In a memory of any number of regions.
+impl<'a> Lookup<'a> for &'a GuestMemory {
+    #[inline]
+    fn extent(self, gpa: u64, len: u32) -> Option<Extent<'a>> {
+        self.extent_in(self.span(gpa)?, gpa, len)
+    }
+}
+
+/// A range that lies in one region of a guest's memory, looked up once: its bytes, and where they are in their block.
+#[derive(Clone, Copy)]
+pub struct Extent<'a> {
+    memory: &'a GuestMemory,
+    window: Window<'a>,
+    gpa: u64,
+    /// Into the region, in bytes.
+    at: u64,
+    /// Of the region's first block, and the bytes of that.
+    handle: Option<Handle>,
+    first_block: u64,
 }
 
 // SAFETY: spans are never changed, and their pointers only become windows, which any thread may use.
@@ -167,8 +213,9 @@ impl GuestMemory {
                 gpa: region.gpa,
                 len: region.len,
                 base: judge(region, block_shift)?,
-                first_handle: handles.len() as u32,
-                has_handles: !region.handles.is_empty(),
+                handle: region.handles.first().copied(),
+                first_block: region.len.min(1 << block_shift),
+                first_handle: handles.len(),
             });
             handles.extend_from_slice(&region.handles);
         }
@@ -200,24 +247,11 @@ impl GuestMemory {
     pub fn find(&self, gpa: u64, len: u32) -> Result<(Piece, Window<'_>), OutOfMemory> {
         let outside = OutOfMemory { gpa, len };
         let span = self.span(gpa).ok_or(outside)?;
-        if !span.has_handles || gpa.checked_add(u64::from(len)).is_none() {
-            return Err(outside);
-        }
-        let at = gpa - span.gpa;
-        let block = at >> self.block_shift;
-        let block_end = span.len.min((block + 1) << self.block_shift);
-        let handle = self
-            .handles
-            .get(span.first_handle as usize + block as usize)
-            .ok_or(outside)?;
-        let piece = Piece {
-            handle: *handle,
-            offset: (at - (block << self.block_shift)) as u32,
-            len: u64::from(len).min(block_end - at) as u32,
-        };
-        // SAFETY: the piece ends at the region's end at the latest, and the region lies inside a mapping that we own.
-        let window = unsafe { Window::new(span.base.add(at as usize), piece.len as usize) };
-        Ok((piece, window))
+        gpa.checked_add(u64::from(len)).ok_or(outside)?;
+        let inside = u64::from(len).min(span.len - (gpa - span.gpa)) as u32;
+        let extent = self.extent_in(span, gpa, inside).ok_or(outside)?;
+        let piece = extent.piece(0).ok_or(outside)?;
+        Ok((piece, extent.window().first(piece.len as usize)))
     }
 
     /// The `len` bytes at guest address `gpa`, which all lie in one region.
@@ -225,15 +259,29 @@ impl GuestMemory {
     /// # Errors
     /// If they do not.
     #[inline]
+    pub fn extent(&self, gpa: u64, len: u32) -> Result<Extent<'_>, OutOfMemory> {
+        Lookup::extent(self, gpa, len).ok_or(OutOfMemory { gpa, len })
+    }
+
+    /// As [`GuestMemory::extent`], its bytes alone.
+    ///
+    /// # Errors
+    /// As [`GuestMemory::extent`].
+    #[inline]
     pub fn window(&self, gpa: u64, len: u32) -> Result<Window<'_>, OutOfMemory> {
-        let outside = OutOfMemory { gpa, len };
-        let span = self.span(gpa).ok_or(outside)?;
-        let at = gpa - span.gpa;
-        if u64::from(len) > span.len - at {
-            return Err(outside);
+        self.extent(gpa, len).map(Extent::window)
+    }
+
+    /// The memory as one that has a single region, if it is one: for loops that are worth being there twice.
+    #[inline]
+    pub fn single(&self) -> Option<Single<'_>> {
+        match &*self.spans {
+            [only] => Some(Single {
+                memory: self,
+                span: *only,
+            }),
+            _ => None,
         }
-        // SAFETY: the range lies inside the region, which lies inside a mapping that we own.
-        Ok(unsafe { Window::new(span.base.add(at as usize), len as usize) })
     }
 
     /// `count` words at the frontend's address `uva`.
@@ -261,6 +309,22 @@ impl GuestMemory {
     /// The regions by guest address.
     pub fn regions(&self) -> impl ExactSizeIterator<Item = &Region> {
         self.regions.iter()
+    }
+
+    /// The first of `len` bytes at `gpa`, in a region that has several blocks.
+    #[cold]
+    fn piece_behind(&self, gpa: u64, len: u32) -> Option<Piece> {
+        let span = self.span(gpa)?;
+        span.handle?;
+        let at = gpa - span.gpa;
+        let block = at >> self.block_shift;
+        let block_end = (block + 1) << self.block_shift;
+        let handle = self.handles.get(span.first_handle + block as usize)?;
+        Some(Piece {
+            handle: *handle,
+            offset: (at - (block << self.block_shift)) as u32,
+            len: u64::from(len).min(block_end - at) as u32,
+        })
     }
 
     fn array<T: Word>(
@@ -292,6 +356,24 @@ impl GuestMemory {
         Array::new(&region.mapping, region.mapping_offset + at, count, address)
     }
 
+    /// The `len` bytes at `gpa`, if all of them lie in `span`.
+    #[inline]
+    fn extent_in(&self, span: &Span, gpa: u64, len: u32) -> Option<Extent<'_>> {
+        let at = gpa.wrapping_sub(span.gpa);
+        if at >= span.len || u64::from(len) > span.len - at {
+            return None;
+        }
+        Some(Extent {
+            memory: self,
+            // SAFETY: the range lies inside the region, which lies inside a mapping that we own.
+            window: unsafe { Window::new(span.base.add(at as usize), len as usize) },
+            gpa,
+            at,
+            handle: span.handle,
+            first_block: span.first_block,
+        })
+    }
+
     /// The region that `gpa` is in.
     #[inline]
     fn span(&self, gpa: u64) -> Option<&Span> {
@@ -303,6 +385,61 @@ impl GuestMemory {
             }
         };
         (gpa.wrapping_sub(span.gpa) < span.len).then_some(span)
+    }
+}
+
+impl<'a> Extent<'a> {
+    /// Its bytes.
+    #[inline]
+    pub fn window(self) -> Window<'a> {
+        self.window
+    }
+
+    /// The bytes from the `from`th on as a part of their block: all, or those that lie in the first block. `None` if the region
+    /// has no blocks, or the range not so many bytes.
+    #[inline]
+    pub fn piece(self, from: u32) -> Option<Piece> {
+        let len = (self.window.len() as u32).checked_sub(from)?;
+        let at = self.at + u64::from(from);
+        if at + u64::from(len) > self.first_block {
+            return self.memory.piece_behind(self.gpa + u64::from(from), len);
+        }
+        Some(Piece {
+            handle: self.handle?,
+            offset: at as u32,
+            len,
+        })
+    }
+
+    /// All of its bytes as a part of their block, if they lie in one.
+    #[inline]
+    pub fn whole(self) -> Option<Piece> {
+        self.piece(0)
+            .filter(|piece| piece.len as usize == self.window.len())
+    }
+
+    /// Where it lies.
+    #[inline]
+    pub fn memory(self) -> &'a GuestMemory {
+        self.memory
+    }
+
+    /// The guest's address of its first byte.
+    #[inline]
+    pub fn gpa(self) -> u64 {
+        self.gpa
+    }
+}
+
+impl fmt::Debug for Single<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.memory.fmt(f)
+    }
+}
+
+impl fmt::Debug for Extent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Extent({} bytes)", self.window.len())
     }
 }
 

@@ -8,7 +8,7 @@
 //!     ├ GuestMemory    one frontend's regions         guest address ──► Piece, Window or Array
 //!     └ Mapping::window
 //!   Window         base and length, copied from, copied to or narrowed; never a slice
-//!   Array          words of a ring, read and written one by one, atomically
+//!   Array, Cyclic  words of a ring, read and written one by one, atomically
 //! ```
 //!
 //! # Why this is sound
@@ -29,6 +29,7 @@
 mod array;
 mod block;
 mod copy;
+mod cyclic;
 mod guest;
 mod mapping;
 mod sigbus;
@@ -37,6 +38,7 @@ mod window;
 pub use array::{Array, ArrayError, Word};
 pub use block::{BlockError, BlockRegistry, BlockTable, Handle, MAX_BLOCK};
 pub use copy::copy;
-pub use guest::{GuestMemory, OutOfMemory, Piece, Region, RegionError};
+pub use cyclic::Cyclic;
+pub use guest::{Extent, GuestMemory, Lookup, OutOfMemory, Piece, Region, RegionError, Single};
 pub use mapping::{MapError, Mapping, memfd};
 pub use window::Window;

@@ -22,6 +22,16 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, fence};
 
 use libc::{c_int, c_void, siginfo_t};
 
+/// Whether any mapping was ever lost: until then, nobody has to ask which.
+static ANY_LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether the mapping that a flag ([`Watch::lost`]) belongs to is lost. One look at memory that is always at hand, in a
+/// process that never lost any.
+#[inline]
+pub(crate) fn is_lost(flag: &AtomicBool) -> bool {
+    ANY_LOST.load(Relaxed) && flag.load(Relaxed)
+}
+
 /// One range under guard. Dropping it ends that.
 pub(crate) struct Watch {
     slot: &'static Slot,
@@ -230,6 +240,7 @@ fn recover(code: c_int, address: usize) -> bool {
             if let Some((start, len)) = slot.range_around(address) {
                 // Before the zeros appear: who has read zeros and asks afterwards must hear that they are not the guest's.
                 slot.lost.store(true, SeqCst);
+                ANY_LOST.store(true, SeqCst);
                 return put_zeros(start, len);
             }
         }

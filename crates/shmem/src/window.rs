@@ -116,13 +116,13 @@ impl<'a> Window<'a> {
     /// Starts to bring the first bytes into the cache, to be read soon. Never faults, waits for nothing.
     #[inline]
     pub fn prefetch(self) {
-        copy::prefetch(self.base.as_ptr(), self.len);
+        copy::prefetch(self.base.as_ptr());
     }
 
     /// Starts to bring the first bytes into the cache, to be written soon. Never faults, waits for nothing.
     #[inline]
     pub fn prefetch_write(self) {
-        copy::prefetch_write(self.base.as_ptr(), self.len);
+        copy::prefetch_write(self.base.as_ptr());
     }
 }
 

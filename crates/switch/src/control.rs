@@ -27,9 +27,9 @@ use crate::status::{Status, WorkerStatus};
 use crate::turn::Bench;
 use crate::worker::{Worker, WorkerCounters};
 
-/// Segments a worker's pool has for the frames and receive buffers of one burst: a chain of the
-/// largest ring and a reservation of the largest size fit side by side.
-const SEGMENTS: usize = 12 * 1024;
+/// Segments a worker's pool has for the frames of one burst, and for its receive buffers: more than a chain of the largest
+/// ring and a reservation of the largest size take, if some of them lie across two blocks.
+const SEGMENTS: usize = 8 * 1024;
 
 /// A running switch.
 pub struct Switch {

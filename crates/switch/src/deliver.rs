@@ -1,11 +1,12 @@
 //! Delivery: reserve receive buffers, copy, publish. One chain a destination queue (SINGLE_QUEUE).
 
+use nbl::{NblQueue, Pool, Side, TransferError, Transferred};
+use shmem::BlockTable;
+
 use crate::offload::Finisher;
 use crate::patience::Patience;
 use crate::port::{Entry, PortId, ToGuest};
 use crate::{DropReason, Fault, Lane, Reservation};
-use nbl::{NblQueue, Pool, Side, TransferError};
-use shmem::BlockTable;
 
 /// What one worker needs to deliver one burst.
 pub(crate) struct Delivery<'a, 'p> {
@@ -56,7 +57,7 @@ impl<'p> Delivery<'_, 'p> {
                 self.deliver_offloaded(to, frames, done)
             } else {
                 let pool = self.pool;
-                self.hand().deliver_prefix(to, pool, frames, done)
+                self.hand().deliver_prefix(to, false, pool, frames, done)
             };
             match delivered {
                 Ok(0) => break,
@@ -158,16 +159,17 @@ pub(crate) struct Hand<'a> {
 }
 
 impl Hand<'_> {
-    /// One reservation: as many frames as find room at once. Returns how many those were.
+    /// One reservation: as many frames as find room at once. `offloads`: some may have work left undone. Returns how many those were.
     pub(crate) fn deliver_prefix<'q>(
         &mut self,
         to: To<'_>,
+        offloads: bool,
         pool: &'q Pool,
         frames: &mut NblQueue<'q>,
         done: &mut NblQueue<'q>,
     ) -> Result<u16, End> {
         pool.rewind_receive();
-        self.reservation.begin(to.place);
+        self.reservation.begin(to.place, offloads);
         let reserved = to.ring.reserve(pool, frames, self.reservation);
         let granted = self.reservation.frames();
         let copied = match reserved {
@@ -192,36 +194,13 @@ impl Hand<'_> {
         frames: &mut NblQueue<'q>,
         done: &mut NblQueue<'q>,
     ) -> Result<(), End> {
-        let mut sum = Copied::default();
-        let mut last = None;
-        for frame in frames.iter().take(granted.into()) {
-            last = Some(frame);
-            let Some(receive) = frame.receive() else {
-                sum.misfits += 1;
-                continue;
-            };
-            match nbl::transfer(self.blocks, frame, receive) {
-                Ok(n) => {
-                    sum.frames += 1;
-                    sum.bytes += u64::from(n);
-                }
-                Err(error) => {
-                    sum.error = Some(error);
-                    break;
-                }
-            }
-        }
-        lane.delivered(sum.frames, sum.bytes);
+        let sum = nbl::transfer_all(self.blocks, frames, granted.into());
+        lane.delivered(sum.frames as u64, sum.bytes);
         let misfits = u64::from(self.reservation.misfits());
         if misfits > 0 {
             lane.dropped(DropReason::BuffersTooSmall, misfits);
         }
-        if sum.error.is_some() {
-            last = frames.iter().take(granted.into()).last();
-        }
-        if let Some(last) = last {
-            done.append(&mut frames.split_behind(last, granted.into()));
-        }
+        done.append(&mut frames.split_first(granted.into()));
         match sum.error {
             None => Ok(()),
             Some(error) => Err(self.give_up(&sum, granted, &error)),
@@ -230,28 +209,18 @@ impl Hand<'_> {
 
     /// Empties the buffers of the frame that could not be copied and of those behind it.
     #[cold]
-    fn give_up(&mut self, sum: &Copied, granted: u16, error: &TransferError) -> End {
-        let failed = (sum.frames + sum.misfits) as u16;
+    fn give_up(&mut self, sum: &Transferred, granted: u16, error: &TransferError) -> End {
+        let failed = (sum.frames + sum.without_buffers) as u16;
         (failed..granted).for_each(|at| self.reservation.void(at));
-        let lost = u64::from(granted) - u64::from(self.reservation.misfits()) - sum.frames;
+        let lost = granted - self.reservation.misfits() - sum.frames as u16;
         let end = End::of(error);
         let reason = match end {
             End::Sender(_) => DropReason::SenderGone,
             End::Receiver(_) => DropReason::ReceiverGone,
         };
-        self.sender.dropped(reason, lost);
+        self.sender.dropped(reason, lost.into());
         end
     }
-}
-
-/// What came of the copies of one reservation.
-#[derive(Default)]
-struct Copied {
-    frames: u64,
-    bytes: u64,
-    /// Frames that fit in none of the receiver's buffers, before the error.
-    misfits: u64,
-    error: Option<TransferError>,
 }
 
 /// Whose fault ended a delivery.

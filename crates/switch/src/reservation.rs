@@ -17,14 +17,24 @@ pub struct Filled {
     pub bytes: u32,
 }
 
+const NOTHING: Filled = Filled {
+    id: 0,
+    frame: 0,
+    bytes: 0,
+};
+
 /// Scratch of one worker, reused for every reservation.
 #[derive(Debug)]
 pub struct Reservation {
-    buffers: Vec<Filled>,
+    /// Of which the first `noted` are in use.
+    buffers: Box<[Filled]>,
+    noted: usize,
     frames: u16,
     misfits: u16,
     ticket: u64,
     ran_out_at: u16,
+    /// Whether some of the frames may have work left undone.
+    offloads: bool,
     /// The port and the ring whose buffers are reserved and not yet published.
     open: Option<(PortId, u8)>,
 }
@@ -32,18 +42,25 @@ pub struct Reservation {
 impl Reservation {
     pub(crate) fn new() -> Self {
         Self {
-            buffers: Vec::with_capacity(CAPACITY),
+            buffers: vec![NOTHING; CAPACITY].into(),
+            noted: 0,
             frames: 0,
             misfits: 0,
             ticket: 0,
             ran_out_at: 0,
+            offloads: false,
             open: None,
         }
     }
 
-    /// Starts a reservation of the buffers of one ring of a port.
-    pub(crate) fn begin(&mut self, place: (PortId, u8)) {
-        self.clear();
+    /// Starts a reservation of the buffers of one ring of a port, for frames of which some may have work left undone.
+    #[inline]
+    pub(crate) fn begin(&mut self, place: (PortId, u8), offloads: bool) {
+        self.noted = 0;
+        self.frames = 0;
+        self.misfits = 0;
+        self.ticket = 0;
+        self.offloads = offloads;
         self.open = Some(place);
     }
 
@@ -57,14 +74,7 @@ impl Reservation {
     pub(crate) fn abandon(&mut self) -> Option<(PortId, u8)> {
         let place = self.open.take()?;
         self.void_all();
-        (!self.buffers.is_empty()).then_some(place)
-    }
-
-    fn clear(&mut self) {
-        self.buffers.clear();
-        self.frames = 0;
-        self.misfits = 0;
-        self.ticket = 0;
+        (!self.buffers().is_empty()).then_some(place)
     }
 
     /// The most receive buffers that one frame may be spread over.
@@ -73,23 +83,46 @@ impl Reservation {
     /// Whether no more buffers can be noted. A single frame never fills it.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.buffers.len() == CAPACITY
+        self.noted == CAPACITY
+    }
+
+    /// Whether some of the frames may have work left undone ([`crate::offload::Offload::of`]).
+    #[inline]
+    #[must_use]
+    pub fn has_offloads(&self) -> bool {
+        self.offloads
+    }
+
+    /// Where the buffers of the next frames go that take one each; [`Reservation::note_singly`] says how many came.
+    #[inline]
+    pub fn vacant(&mut self) -> &mut [Filled] {
+        &mut self.buffers[self.noted..]
+    }
+
+    /// Notes the first `frames` buffers that were written to [`Reservation::vacant`], one for each frame.
+    #[inline]
+    pub fn note_singly(&mut self, frames: u16) {
+        self.noted = (self.noted + usize::from(frames)).min(CAPACITY);
+        self.frames += frames;
     }
 
     /// Notes a buffer for the frame at hand. The caller asked [`Reservation::is_full`].
     #[inline]
     pub fn note(&mut self, id: u16, bytes: u32) {
-        debug_assert!(self.buffers.len() < CAPACITY);
-        self.buffers.push(Filled {
-            id,
-            frame: self.frames,
-            bytes,
-        });
+        debug_assert!(self.noted < CAPACITY);
+        if let Some(place) = self.buffers.get_mut(self.noted) {
+            *place = Filled {
+                id,
+                frame: self.frames,
+                bytes,
+            };
+            self.noted += 1;
+        }
     }
 
     /// Takes back the last `n` buffers noted.
     pub fn forget(&mut self, n: usize) {
-        self.buffers.truncate(self.buffers.len().saturating_sub(n));
+        self.noted = self.noted.saturating_sub(n);
     }
 
     /// Ends the frame at hand: its buffers are noted, go to the next.
@@ -118,7 +151,7 @@ impl Reservation {
     #[inline]
     #[must_use]
     pub fn buffers(&self) -> &[Filled] {
-        &self.buffers
+        &self.buffers[..self.noted]
     }
 
     /// The port's own note of this reservation.
@@ -144,17 +177,14 @@ impl Reservation {
     /// Empties the buffers of `frame`: its bytes could not be had, so the guest gets buffers without a
     /// frame in them, which drivers count as an error and reuse.
     pub(crate) fn void(&mut self, frame: u16) {
-        for buffer in self
-            .buffers
-            .iter_mut()
-            .filter(|buffer| buffer.frame == frame)
-        {
+        let noted = self.buffers[..self.noted].iter_mut();
+        for buffer in noted.filter(|buffer| buffer.frame == frame) {
             buffer.bytes = 0;
         }
     }
 
     pub(crate) fn void_all(&mut self) {
-        for buffer in &mut self.buffers {
+        for buffer in &mut self.buffers[..self.noted] {
             buffer.bytes = 0;
         }
     }

@@ -13,6 +13,7 @@
 //! never grows.
 
 use std::fmt;
+use std::ops::Range;
 use std::slice;
 
 use crate::RingError;
@@ -43,10 +44,17 @@ pub struct Chains {
 pub(crate) struct Entry {
     /// The only buffer, if there is one; else the place of the first one is in `len`.
     buf: Buf,
-    head: u16,
-    readable: u16,
-    count: u16,
+    /// From the low end, 16 bits each: the chain's kind, the driver's name of it, and of one that has several buffers how many
+    /// are readable and how many there are. One word, so that it takes one store.
+    tail: u64,
 }
+
+/// One buffer to write.
+const ONE_WRITABLE: u16 = 0;
+/// One buffer to read.
+const ONE_READABLE: u16 = 1;
+/// Several buffers.
+const SEVERAL: u16 = 2;
 
 #[derive(Clone, Copy)]
 struct Open {
@@ -66,12 +74,7 @@ impl Chains {
     #[must_use]
     pub fn new(chains: usize, size: u16) -> Self {
         let longest = usize::from(size);
-        let entry = Entry {
-            buf: NOTHING,
-            head: 0,
-            readable: 0,
-            count: 0,
-        };
+        let entry = Entry::single(0, NOTHING, true);
         Self {
             bufs: vec![NOTHING; longest + longest.max(USUAL)].into(),
             entries: vec![entry; chains].into(),
@@ -124,16 +127,14 @@ impl Chains {
 
     #[inline]
     fn chain_of<'a>(&'a self, entry: &'a Entry) -> Chain<'a> {
-        let bufs = if entry.count == 1 {
-            slice::from_ref(&entry.buf)
-        } else {
-            let first = entry.buf.len as usize;
-            &self.bufs[first..first + usize::from(entry.count)]
+        let (bufs, readable) = match entry.kind() {
+            SEVERAL => (&self.bufs[entry.range()], entry.readable()),
+            one => (slice::from_ref(&entry.buf), one.into()),
         };
         Chain {
-            head: entry.head,
+            head: entry.head(),
             bufs,
-            readable: usize::from(entry.readable),
+            readable,
         }
     }
 
@@ -141,21 +142,21 @@ impl Chains {
     #[inline]
     pub fn only_readable(&self) -> impl ExactSizeIterator<Item = (u16, Option<Buf>)> {
         let entries = self.entries[..self.count].iter();
-        entries.map(|entry| (entry.head, entry.only(1)))
+        entries.map(|entry| (entry.head(), entry.only(ONE_READABLE)))
     }
 
     /// Head and buffer of each chain that has one buffer only, to write; `None` for any other chain.
     #[inline]
     pub fn only_writable(&self) -> impl ExactSizeIterator<Item = (u16, Option<Buf>)> {
         let entries = self.entries[..self.count].iter();
-        entries.map(|entry| (entry.head, entry.only(0)))
+        entries.map(|entry| (entry.head(), entry.only(ONE_WRITABLE)))
     }
 
     /// The drivers' names of the chains from the `from`th on.
     #[inline]
     pub fn heads(&self, from: usize) -> impl ExactSizeIterator<Item = u16> {
         let entries = self.entries[..self.count].get(from..).unwrap_or_default();
-        entries.iter().map(|entry| entry.head)
+        entries.iter().map(Entry::head)
     }
 
     /// Forgets all of them.
@@ -170,8 +171,10 @@ impl Chains {
     pub fn truncate(&mut self, count: usize) {
         if count < self.count {
             self.count = count;
-            let many = self.entries[..count].iter().rfind(|entry| entry.count != 1);
-            self.filled = many.map_or(0, Entry::end);
+            let many = self.entries[..count]
+                .iter()
+                .rfind(|entry| entry.kind() == SEVERAL);
+            self.filled = many.map_or(0, |entry| entry.range().end);
         }
     }
 
@@ -183,11 +186,10 @@ impl Chains {
                 continue;
             }
             let mut entry = self.entries[index];
-            if entry.count != 1 {
-                let end = entry.end();
-                self.bufs.copy_within(entry.buf.len as usize..end, filled);
+            if entry.kind() == SEVERAL {
+                self.bufs.copy_within(entry.range(), filled);
                 entry.buf.len = filled as u32;
-                filled = entry.end();
+                filled = entry.range().end;
             }
             self.entries[kept] = entry;
             kept += 1;
@@ -274,19 +276,11 @@ impl Chains {
             _ => return Err(RingError::TooManyBytes { head }),
         }
         let count = self.filled - first;
-        let mut buf = Buf {
-            gpa: 0,
-            len: first as u32,
-        };
-        if count == 1 {
-            buf = self.bufs[first];
+        self.entries[self.count] = if count == 1 {
             self.filled = first;
-        }
-        self.entries[self.count] = Entry {
-            buf,
-            head,
-            readable: readable as u16,
-            count: count as u16,
+            Entry::single(head, self.bufs[first], readable == 0)
+        } else {
+            Entry::several(head, first, readable as u16, count as u16)
         };
         self.count += 1;
         Ok(())
@@ -295,7 +289,7 @@ impl Chains {
     /// Calls the chain that was finished last by another name than it was begun with.
     pub(crate) fn rename_last(&mut self, head: u16) {
         if let Some(entry) = self.entries[..self.count].last_mut() {
-            entry.head = head;
+            entry.tail = entry.tail & !(0xffff << 16) | u64::from(head) << 16;
         }
     }
 
@@ -315,22 +309,52 @@ impl Entry {
     /// A chain of one buffer that is not empty.
     #[inline]
     pub(crate) fn single(head: u16, buf: Buf, is_writable: bool) -> Self {
+        let kind = if is_writable {
+            ONE_WRITABLE
+        } else {
+            ONE_READABLE
+        };
         Self {
             buf,
-            head,
-            readable: u16::from(!is_writable),
-            count: 1,
+            tail: u64::from(kind) | u64::from(head) << 16,
+        }
+    }
+
+    fn several(head: u16, first: usize, readable: u16, count: u16) -> Self {
+        let tail = [SEVERAL, head, readable, count].map(u64::from);
+        Self {
+            buf: Buf {
+                gpa: 0,
+                len: first as u32,
+            },
+            tail: tail[0] | tail[1] << 16 | tail[2] << 32 | tail[3] << 48,
         }
     }
 
     #[inline]
-    fn only(&self, readable: u16) -> Option<Buf> {
-        ((self.count == 1) & (self.readable == readable)).then_some(self.buf)
+    fn head(&self) -> u16 {
+        (self.tail >> 16) as u16
     }
 
-    /// Where the buffers end of a chain of several.
-    fn end(&self) -> usize {
-        self.buf.len as usize + usize::from(self.count)
+    #[inline]
+    fn kind(&self) -> u16 {
+        self.tail as u16
+    }
+
+    #[inline]
+    fn only(&self, kind: u16) -> Option<Buf> {
+        (self.kind() == kind).then_some(self.buf)
+    }
+
+    /// Of several buffers, how many are readable.
+    fn readable(&self) -> usize {
+        (self.tail >> 32) as u16 as usize
+    }
+
+    /// Where several buffers stand.
+    fn range(&self) -> Range<usize> {
+        let first = self.buf.len as usize;
+        first..first + (self.tail >> 48) as usize
     }
 }
 

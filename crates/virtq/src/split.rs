@@ -21,7 +21,7 @@ mod table;
 
 use std::sync::atomic::{Ordering, fence};
 
-use shmem::{Array, GuestMemory};
+use shmem::{Array, Cyclic, GuestMemory};
 
 use self::descriptor::Descriptor;
 use self::table::Table;
@@ -35,10 +35,12 @@ pub struct Ring {
     table: Table,
     /// Flags, idx, ring and, with VIRTIO_F_EVENT_IDX, used_event.
     avail: Array<u16>,
+    /// The ring in it.
+    heads: Cyclic<u16, 1>,
     /// Flags and idx of the used ring.
     used: Array<u16>,
     /// Two words an element, for only four bytes of alignment are promised.
-    elements: Array<u32>,
+    elements: Cyclic<u32, 2>,
     /// With VIRTIO_F_EVENT_IDX; then flags mean nothing.
     avail_event: Option<Array<u16>>,
     size: u16,
@@ -88,9 +90,16 @@ impl Ring {
             (Area::Used, layout.used_uva),
         ]
         .map(|(area, uva)| Place { memory, area, uva });
-        let table = table.array(0, 2 * count)?;
-        let avail = avail.array(0, RING + count + usize::from(event_idx))?;
-        let elements = used.array(RING_AT, 2 * count)?;
+        let table: Array<u64> = table.array(0, 2 * count)?;
+        let avail: Array<u16> = avail.array(0, RING + count + usize::from(event_idx))?;
+        let elements: Array<u32> = used.array(RING_AT, 2 * count)?;
+        let (Some(table), Some(heads), Some(elements)) = (
+            table.cyclic(0, count),
+            avail.cyclic(RING, count),
+            elements.cyclic(0, count),
+        ) else {
+            return Err(RingError::Size { size });
+        };
         let avail_event = event_idx
             .then(|| used.array(RING_AT + 8 * u64::from(size), 1))
             .transpose()?;
@@ -99,6 +108,7 @@ impl Ring {
         let ring = Ring {
             table: Table::new(table, size, layout.indirect),
             avail,
+            heads,
             used,
             elements,
             avail_event,
@@ -192,7 +202,7 @@ impl Ring {
             let head = self.head(next + taken);
             match self.table.first(head) {
                 Some(first) if first.is_single() => {
-                    *entry = Entry::single(head, first.buf, first.is_writable());
+                    *entry = Entry::single(head, first.buf(), first.is_writable());
                 }
                 first => {
                     other = Some((head, first));
@@ -208,8 +218,8 @@ impl Ring {
     /// What stands in the avail ring at `index`, which runs free.
     #[inline]
     fn head(&self, index: usize) -> u16 {
-        let mask = usize::from(self.size) - 1;
-        u16::from_le(self.avail.read(RING + (index & mask)))
+        let [head] = self.heads.read(index);
+        u16::from_le(head)
     }
 
     #[inline]
@@ -242,13 +252,11 @@ impl Ring {
         if !is_waiting {
             return;
         }
-        let mask = usize::from(self.size) - 1;
         let start = usize::from(lease.start());
         let mut written = 0;
         for used in entries.take(usize::from(lease.count())) {
             let element = [u32::from(used.head), used.written].map(u32::to_le);
-            let word = 2 * ((start + written) & mask);
-            self.elements.write_pair(word, element);
+            self.elements.write(start + written, element);
             written += 1;
         }
         let is_whole = written == usize::from(lease.count());

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use nbl::{BuildError, Nbl, NblQueue};
-use shmem::GuestMemory;
+use shmem::{GuestMemory, Lookup};
 use switch::offload::{Offload, Offloads};
 use switch::{DropReason, Fault, FromGuest, MAX_FRAME, Pull};
 use virtq::{Chain, Chains, Ring, Used};
@@ -112,8 +112,16 @@ impl FromGuestRing {
         let mut frames = NblQueue::new();
         let mut bytes = 0;
         if held == 0 {
-            prefetch(&self.memory, &self.chains);
-            (self.described, bytes) = self.describe_singly(&pull, &mut frames);
+            let singly = Singly {
+                chains: &self.chains,
+                pull: &pull,
+                offloads: self.offloads,
+                dropped: &mut self.used,
+            };
+            (self.described, bytes) = match self.memory.single() {
+                Some(memory) => singly.describe(memory, &mut frames),
+                None => singly.describe(&*self.memory, &mut frames),
+            };
         }
         if self.described < self.chains.len() {
             self.describe_others(&pull, held, bytes, &mut frames)?;
@@ -127,41 +135,6 @@ impl FromGuestRing {
             self.call_if_wanted();
         }
         Ok(frames)
-    }
-
-    /// The usual case, in a tight loop: chains of one buffer in one region. Says how many were described or dropped, and the
-    /// bytes of the frames.
-    #[inline]
-    fn describe_singly<'p>(
-        &mut self,
-        pull: &Pull<'_, 'p>,
-        frames: &mut NblQueue<'p>,
-    ) -> (usize, u32) {
-        let (mut count, mut bytes) = (0, 0);
-        for (head, only) in self.chains.only_readable() {
-            let Some(buffer) = only.filter(|_| bytes < pull.bytes) else {
-                break;
-            };
-            let Ok(window) = self.memory.window(buffer.gpa, buffer.len) else {
-                break;
-            };
-            let built =
-                pull.pool
-                    .build_one(&self.memory, buffer.gpa, window, header::LEN, MAX_FRAME);
-            let Ok(frame) = built else { break };
-            count += 1;
-            if !header::is_plain(&frame.front())
-                && let Err(reason) = note_offload(frame, pull, self.offloads)
-            {
-                pull.lane.dropped(reason, 1);
-                self.used.push(Used { head, written: 0 });
-                continue;
-            }
-            frame.set_token(token(count - 1, head));
-            bytes += frame.data_len();
-            frames.push(frame);
-        }
-        (count, bytes)
     }
 
     /// Describes what is left of the chains, of whatever kind, as far as `pull` has room.
@@ -303,16 +276,60 @@ impl FromGuest for FromGuestRing {
     }
 }
 
+/// The usual case: chains of one buffer in one region.
+struct Singly<'a, 'p> {
+    chains: &'a Chains,
+    pull: &'a Pull<'a, 'p>,
+    offloads: Offloads,
+    dropped: &'a mut Vec<Used>,
+}
+
+impl<'p> Singly<'_, 'p> {
+    /// Describes the first chains as frames, as long as they are of that kind. Says how many of them were described or dropped,
+    /// and the bytes of the frames. Loops of their own, free of whatever else chains can be.
+    #[inline(never)]
+    fn describe<'m>(self, memory: impl Lookup<'m>, frames: &mut NblQueue<'p>) -> (usize, u32) {
+        prefetch(memory, self.chains);
+        let pool = self.pull.pool;
+        let mut described = NblQueue::new();
+        let (mut count, mut bytes) = (0, 0);
+        for (head, only) in self.chains.only_readable() {
+            let Some(buffer) = only.filter(|_| bytes < self.pull.bytes) else {
+                break;
+            };
+            let Some(extent) = memory.extent(buffer.gpa, buffer.len) else {
+                break;
+            };
+            let Ok(frame) = pool.build_one(extent, header::LEN, MAX_FRAME) else {
+                break;
+            };
+            frame.set_token(token(count, head));
+            count += 1;
+            if !header::is_plain(&frame.front())
+                && let Err(reason) = note_offload(frame, self.pull, self.offloads)
+            {
+                self.pull.lane.dropped(reason, 1);
+                self.dropped.push(Used { head, written: 0 });
+                continue;
+            }
+            bytes += frame.data_len();
+            described.push(frame);
+        }
+        *frames = described;
+        (count, bytes)
+    }
+}
+
 /// Starts to bring the first lines of all frames into the cache: the waits for them run side by side, where one frame after
 /// the other they would add up.
 #[inline]
-fn prefetch(memory: &GuestMemory, chains: &Chains) {
+fn prefetch<'m>(memory: impl Lookup<'m>, chains: &Chains) {
     for (index, (_, only)) in chains.only_readable().enumerate() {
         let first = only.or_else(|| chains.chain(index).readable().first().copied());
         if let Some(first) = first
-            && let Ok(window) = memory.window(first.gpa, first.len)
+            && let Some(extent) = memory.extent(first.gpa, first.len)
         {
-            window.prefetch();
+            extent.window().prefetch();
         }
     }
 }

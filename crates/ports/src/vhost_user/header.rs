@@ -21,12 +21,6 @@ pub(super) fn to_guest(frame: Nbl<'_>, buffers: u16) -> [u8; LEN] {
     }
 }
 
-/// Whether nothing is left to do in the frame, so that its header is [`plain`].
-#[inline]
-pub(super) fn is_finished(frame: Nbl<'_>) -> bool {
-    frame.checksum().Value == 0
-}
-
 /// True when `header` asks for nothing: no checksum to fill in, no segmentation. Flags that are not known are to be
 /// ignored (virtio 1.2 5.1.6.2.2).
 #[inline]

@@ -6,9 +6,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nbl::{Nbl, NblQueue, Pool, ReceiveChain};
-use shmem::GuestMemory;
+use shmem::{GuestMemory, Lookup};
 use switch::offload::Offloads;
-use switch::{Fault, Reservation, ToGuest};
+use switch::{Fault, Filled, Reservation, ToGuest};
 use virtq::{Buf, Chain, Chains, Lease, Ring, Used};
 
 use super::eventfd::Call;
@@ -82,8 +82,8 @@ impl ToGuestRing {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The usual case, in a tight loop: takes for each of the first frames one chain of one buffer in one block, as long as
-    /// that is what there is. Says how many frames have found room.
+    /// The usual case: takes for each of the first frames one chain of one buffer in one block, as long as that is what there
+    /// is. Says how many frames have found room.
     #[inline]
     fn receive_singly<'p>(
         &self,
@@ -92,34 +92,26 @@ impl ToGuestRing {
         frames: &NblQueue<'p>,
         reservation: &mut Reservation,
     ) -> Result<usize, Fault> {
-        let taken = state
-            .ring
-            .take(&self.memory, frames.len(), &mut state.chains);
-        let mut done = 0;
-        for (frame, (head, only)) in frames.iter().zip(state.chains.only_writable()) {
-            let len = header::LEN as u32 + frame.data_len();
-            let Some(buffer) = only.filter(|buffer| buffer.len >= len) else {
-                break;
-            };
-            let Ok((piece, window)) = self.memory.find(buffer.gpa, len) else {
-                break;
-            };
-            let mut receive = ReceiveChain::new();
-            if piece.len < len || !receive.push(pool, piece.handle, piece.offset, len) {
-                break;
-            }
-            window.prefetch_write();
-            reservation.note(head, len);
-            if header::is_finished(frame) {
-                frame.set_receive_behind(&header::plain(1), receive);
-            } else {
-                frame.set_receive_behind(&header::to_guest(frame, 1), receive);
-            }
-            reservation.next_frame();
-            done += 1;
-        }
-        state.spent = done;
-        taken.map(|_| done).map_err(ring_fault)
+        let State { ring, chains, .. } = state;
+        let taken = ring.take(&self.memory, frames.len(), chains);
+        let has_offloads = reservation.has_offloads();
+        let places = Places {
+            pool,
+            frames,
+            chains,
+            filled: reservation.vacant(),
+        };
+        let undone = |frame| header::to_guest(frame, 1);
+        let plain = |_| header::plain(1);
+        let done = match (self.memory.single(), has_offloads) {
+            (Some(memory), false) => places.attach(memory, plain),
+            (Some(memory), true) => places.attach(memory, undone),
+            (None, false) => places.attach(&*self.memory, plain),
+            (None, true) => places.attach(&*self.memory, undone),
+        };
+        reservation.note_singly(done);
+        state.spent = done.into();
+        taken.map(|_| done.into()).map_err(ring_fault)
     }
 
     /// Takes buffers for one frame and the virtio-net header in front of it. The chains taken are noted in `reservation`
@@ -298,6 +290,49 @@ impl State {
     /// Whether the buffers noted are all that the ring can ever have.
     fn is_all_taken(&self, reservation: &Reservation) -> bool {
         reservation.buffers().len() == usize::from(self.ring.size())
+    }
+}
+
+/// Frames, the chains that they are to go into, and where that is written down.
+struct Places<'a, 'p> {
+    pool: &'p Pool,
+    frames: &'a NblQueue<'p>,
+    chains: &'a Chains,
+    filled: &'a mut [Filled],
+}
+
+impl<'p> Places<'_, 'p> {
+    /// Attaches to each of the first frames the only buffer of the chain beside it, as long as there is just one and the frame
+    /// fits. A loop of its own, free of whatever else frames and chains can be.
+    #[inline(never)]
+    fn attach<'m>(
+        self,
+        memory: impl Lookup<'m>,
+        header: impl Fn(Nbl<'p>) -> [u8; header::LEN],
+    ) -> u16 {
+        let mut done = 0;
+        let places = self.chains.only_writable().zip(self.filled);
+        for (frame, ((head, only), filled)) in self.frames.iter().zip(places) {
+            let bytes = header::LEN as u32 + frame.data_len();
+            let Some(buffer) = only.filter(|buffer| buffer.len >= bytes) else {
+                break;
+            };
+            let Some(extent) = memory.extent(buffer.gpa, bytes) else {
+                break;
+            };
+            let Some(piece) = extent.whole() else { break };
+            if !frame.receive_into(self.pool, &header(frame), piece) {
+                break;
+            }
+            extent.window().prefetch_write();
+            *filled = Filled {
+                id: head,
+                frame: done,
+                bytes,
+            };
+            done += 1;
+        }
+        done
     }
 }
 

@@ -117,23 +117,3 @@ fn words_are_read_wherever_they_lie() {
         }
     }
 }
-
-#[test]
-fn a_prefetch_asks_for_the_lines_of_the_first_bytes_and_no_others() {
-    let asked = |at: usize, len: usize| -> Vec<usize> {
-        let places = super::places(std::ptr::without_provenance(at), len);
-        let mut lines: Vec<_> = places.map(|place| place.addr() / 64 * 64).to_vec();
-        lines.dedup();
-        lines
-    };
-    assert_eq!(
-        asked(4107, 0),
-        [4096],
-        "a line that has nothing of it is only asked for"
-    );
-    assert_eq!(asked(4096, 1), [4096]);
-    assert_eq!(asked(4096, 64), [4096]);
-    assert_eq!(asked(4159, 2), [4096, 4160]);
-    assert_eq!(asked(4096, 65_536), [4096, 4160]);
-    assert_eq!(asked(4108, 65_536), [4096, 4160, 4224]);
-}

@@ -32,7 +32,7 @@ impl<'p> Delivery<'_, 'p> {
             return self.finish_first(to, frames, done);
         }
         let pool = self.pool;
-        let delivered = self.hand().deliver_prefix(to, pool, &mut run, done);
+        let delivered = self.hand().deliver_prefix(to, true, pool, &mut run, done);
         run.append(frames);
         *frames = run;
         delivered
@@ -66,7 +66,7 @@ impl<'p> Delivery<'_, 'p> {
                         sender: self.sender,
                     };
                     let delivered =
-                        hand.deliver_prefix(to, pool, &mut finished, &mut NblQueue::new())?;
+                        hand.deliver_prefix(to, false, pool, &mut finished, &mut NblQueue::new())?;
                     // Into the copy, and from there into a frame of its own.
                     to.lane.copied(2 * u64::from(bytes));
                     if delivered == 0 {

@@ -20,9 +20,9 @@ const INDIRECT: u16 = 4;
 /// Read once, then judged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Descriptor {
-    pub(super) buf: Buf,
-    flags: u16,
-    next: u16,
+    gpa: u64,
+    /// Everything else, as the second word has it.
+    rest: u64,
 }
 
 impl Descriptor {
@@ -30,14 +30,7 @@ impl Descriptor {
     #[inline]
     pub(super) fn from_words(words: [u64; 2]) -> Self {
         let [gpa, rest] = words.map(u64::from_le);
-        Self {
-            buf: Buf {
-                gpa,
-                len: rest as u32,
-            },
-            flags: (rest >> 32) as u16,
-            next: (rest >> 48) as u16,
-        }
+        Self { gpa, rest }
     }
 
     /// From its bytes in memory.
@@ -47,26 +40,41 @@ impl Descriptor {
         Self::from_words([low, high].map(u64::from_ne_bytes))
     }
 
+    /// What it names.
+    #[inline]
+    pub(super) fn buf(self) -> Buf {
+        Buf {
+            gpa: self.gpa,
+            len: self.rest as u32,
+        }
+    }
+
     /// Where the chain goes on, if it does.
     #[inline]
     pub(super) fn next(self) -> Option<u16> {
-        (self.flags & NEXT != 0).then_some(self.next)
+        self.has(NEXT).then_some((self.rest >> 48) as u16)
     }
 
     /// Whether it is a whole chain by itself, as most are.
     #[inline]
     pub(super) fn is_single(self) -> bool {
-        (self.flags & (NEXT | INDIRECT) == 0) & (self.buf.len != 0)
+        !self.has(NEXT | INDIRECT) & (self.rest as u32 != 0)
     }
 
     #[inline]
     pub(super) fn is_writable(self) -> bool {
-        self.flags & WRITE != 0
+        self.has(WRITE)
     }
 
     #[inline]
     pub(super) fn is_indirect(self) -> bool {
-        self.flags & INDIRECT != 0
+        self.has(INDIRECT)
+    }
+
+    /// Whether it has any of `flags`.
+    #[inline]
+    fn has(self, flags: u16) -> bool {
+        self.rest & u64::from(flags) << 32 != 0
     }
 }
 
@@ -83,7 +91,7 @@ mod tests {
         bytes[14..].copy_from_slice(&0x0102_u16.to_le_bytes());
         let descriptor = Descriptor::from_bytes(bytes);
         assert_eq!(
-            descriptor.buf,
+            descriptor.buf(),
             Buf {
                 gpa: 0x1122_3344_5566_7788,
                 len: 0xdead_beef

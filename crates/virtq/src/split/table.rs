@@ -7,7 +7,7 @@
 //! Invariant: a walk reads each descriptor once, takes at most as many steps as the ring has descriptors, and ends in a whole
 //! chain or in the rule that was broken.
 
-use shmem::{Array, GuestMemory, Window};
+use shmem::{Cyclic, GuestMemory, Window};
 
 use super::descriptor::{self, Descriptor};
 use crate::{Buf, Chains, RingError};
@@ -15,16 +15,15 @@ use crate::{Buf, Chains, RingError};
 /// The table of one ring.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// Two a descriptor.
-    words: Array<u64>,
+    words: Cyclic<u64, 2>,
     size: u16,
     /// Indirect tables were negotiated.
     indirect: bool,
 }
 
 impl Table {
-    /// `words` are two for each of `size` descriptors.
-    pub(super) fn new(words: Array<u64>, size: u16, indirect: bool) -> Self {
+    /// `words` are the `size` descriptors.
+    pub(super) fn new(words: Cyclic<u64, 2>, size: u16, indirect: bool) -> Self {
         Self {
             words,
             size,
@@ -71,7 +70,7 @@ impl Table {
                 self.walk_indirect(head, descriptor, size - walked, memory, chains)?;
                 return chains.finish();
             }
-            chains.push(descriptor.buf, descriptor.is_writable())?;
+            chains.push(descriptor.buf(), descriptor.is_writable())?;
             let Some(next) = descriptor.next() else {
                 return chains.finish();
             };
@@ -101,7 +100,7 @@ impl Table {
         memory: &GuestMemory,
         chains: &mut Chains,
     ) -> Result<(), RingError> {
-        let Buf { gpa, len } = pointer.buf;
+        let Buf { gpa, len } = pointer.buf();
         if !self.indirect {
             return Err(RingError::IndirectNotNegotiated { head });
         }
@@ -121,7 +120,7 @@ impl Table {
             if descriptor.is_indirect() {
                 return Err(RingError::NestedIndirect { head });
             }
-            chains.push(descriptor.buf, descriptor.is_writable())?;
+            chains.push(descriptor.buf(), descriptor.is_writable())?;
             let Some(next) = descriptor.next() else {
                 return Ok(());
             };
@@ -146,8 +145,7 @@ impl Table {
 
     #[inline]
     fn descriptor(&self, index: u16) -> Descriptor {
-        let at = 2 * usize::from(index);
-        Descriptor::from_words(self.words.read_pair(at))
+        Descriptor::from_words(self.words.read(index.into()))
     }
 }
 
