@@ -1,6 +1,9 @@
 //! The `vmq` binary as an administrator uses it: `vmq run`, `vmq status --json`, and whatever else is asked of it.
 
 use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -8,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::api::Api;
 use crate::patience::eventually;
 use crate::process::Process;
 use crate::scratch::Scratch;
@@ -43,6 +47,41 @@ pub struct Switch {
 impl Switch {
     /// Starts the switch with these ports and waits until it answers.
     pub fn start(scratch: &Scratch, ports: &[PortConfig<'_>]) -> Self {
+        Self::run(scratch, ports, &[])
+    }
+
+    /// As [`Switch::start`], with the API on TCP too.
+    ///
+    /// # Panics
+    ///
+    /// If it does not say where.
+    pub fn start_with_api(scratch: &Scratch, ports: &[PortConfig<'_>]) -> (Self, Api) {
+        const TOKEN: &str = "e2e-0123456789abcdef0123456789abcdef";
+        let file = scratch.file("token");
+        let mut open = OpenOptions::new();
+        let opened = open.write(true).create_new(true).mode(0o600).open(&file);
+        let written = opened.and_then(|mut file| file.write_all(TOKEN.as_bytes()));
+        written.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let file = file.to_string_lossy();
+        let switch = Self::run(
+            scratch,
+            ports,
+            &["--api", "127.0.0.1:0", "--api-token", &file],
+        );
+        let address = eventually("the switch says where its API is", START_LIMIT, || {
+            let log = switch.log();
+            let (_, rest) = log.split_once("API ready: http://")?;
+            rest.split_once("/v1\n")?.0.parse().ok()
+        });
+        let api = Api {
+            address,
+            token: TOKEN.to_owned(),
+            socket: switch.socket("vmq"),
+        };
+        (switch, api)
+    }
+
+    fn run(scratch: &Scratch, ports: &[PortConfig<'_>], more: &[&str]) -> Self {
         let config = scratch.file("vmq.toml");
         let mut text = String::new();
         for port in ports {
@@ -63,7 +102,11 @@ impl Switch {
             "--dir",
             &folder.to_string_lossy(),
         ];
-        let arguments = arguments.map(str::to_owned);
+        let arguments: Vec<_> = arguments
+            .iter()
+            .chain(more)
+            .map(|word| (*word).to_owned())
+            .collect();
         let process = Process::spawn(
             scratch,
             "vmq",
@@ -107,6 +150,11 @@ impl Switch {
             .find(|port| port["name"] == name)
             .cloned()
             .unwrap_or_else(|| panic!("no port {name} in {status}"))
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// What it has logged.

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod api;
 mod bystanders;
 mod command_line;
 mod patience;
@@ -17,6 +18,7 @@ mod scratch;
 mod testpmd;
 mod watchdog;
 
+pub use api::{Api, rest_of};
 pub use bystanders::Bystanders;
 pub use command_line::{PortConfig, Switch, vmq_binary, vmq_output};
 pub use patience::eventually;

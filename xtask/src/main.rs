@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: cargo xtask <word>
-  setup   install what the tests need (Debian packages, cargo-deny)
+  setup   install what the tests need (Debian packages, cargo tools, schemathesis)
   check   fmt, clippy, doc, cargo deny, house lints
   test    setup, check, then every test: unit, DPDK, two real guests
   bench-bound   count the hot path's instructions (part of test)";

@@ -2,6 +2,7 @@
 //!
 //! Invariant: after a sound setup every program that a test calls is there, so no test has a reason to skip itself.
 
+use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ const PACKAGES: &[&str] = &[
     "libstd-rust-dev-windows",
     "mingw-w64-i686-dev",
     "mingw-w64-x86-64-dev",
+    "python3",
+    "python3-venv",
     "qemu-system-x86",
     "rustc",
     "util-linux",
@@ -52,6 +55,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ethtool", "ethtool"),
     ("i686-w64-mingw32-gcc", "gcc-mingw-w64-i686-win32"),
     ("iperf3", "iperf3"),
+    ("python3", "python3"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("setpriv", "util-linux"),
     ("valgrind", "valgrind"),
@@ -80,7 +84,45 @@ pub(crate) fn steps() -> Report {
             );
         }
     }
+    if report.is_sound() {
+        schemathesis(&mut report);
+    }
     report
+}
+
+/// Schemathesis in an environment of its own, in the versions that are written down, unless those are there already.
+fn schemathesis(report: &mut Report) {
+    const FOLDER: &str = "target/schemathesis";
+    const WANTED: &str = "e2e/schemathesis/requirements.txt";
+    let installed = format!("{FOLDER}/installed.txt");
+    let wanted = fs::read(WANTED).unwrap_or_default();
+    if fs::read(&installed).is_ok_and(|found| found == wanted) {
+        return;
+    }
+    // Of an environment that is half there nothing is of use.
+    let _ = fs::remove_dir_all(FOLDER);
+    report.run(
+        "python environment",
+        LIMIT,
+        Command::new("python3").args(["-m", "venv", FOLDER]),
+    );
+    report.run(
+        "install schemathesis",
+        LIMIT,
+        Command::new(format!("{FOLDER}/bin/pip"))
+            .args([
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+            ])
+            .args(["--requirement", WANTED]),
+    );
+    if report.is_sound() {
+        report.call("schemathesis", || {
+            fs::write(&installed, &wanted).map_err(|error| format!("{installed}: {error}"))
+        });
+    }
 }
 
 /// Fails with what to do where `cargo TOOL` is not installed.

@@ -53,6 +53,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
 fn serve(plan: &Plan) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(control::THREADS)
         .build();
     let runtime = runtime.map_err(RunError::Control)?;
     let _guard = runtime.enter();

@@ -51,6 +51,9 @@ pub(crate) use self::view::{
 };
 use crate::live::Reporter;
 
+/// Threads that carry out operations, at most: they wait for each other in the switch anyway.
+pub(crate) const THREADS: usize = 4;
+
 /// Serves both sockets until dropped. `tcp` is one that is bound to a loopback address.
 ///
 /// # Errors

@@ -3,8 +3,9 @@
 //! OpenAPI 3.1 takes JSON Schema 2020-12 as it is, which is what the types' own descriptions are. So the document is put
 //! together here from both, and there is no second description that could differ.
 
-use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, SchemaOf};
@@ -24,6 +25,7 @@ pub(super) fn document(operations: &[Operation]) -> Value {
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;
     });
+    let settings = settings.with_transform(RecursiveTransform(bound));
     let mut schemas = settings.into_generator();
     let mut paths = Map::new();
     for operation in operations {
@@ -106,13 +108,27 @@ fn describe(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
     described
 }
 
+/// Says how large a number may be that is read into 32 or 64 bits: its format is only a hint.
+fn bound(schema: &mut Schema) {
+    let format = schema.get("format").and_then(Value::as_str);
+    let maximum = match format {
+        Some("uint32") => u64::from(u32::MAX),
+        Some("uint64") => u64::MAX,
+        _ => return,
+    };
+    if schema.get("maximum").is_none() {
+        schema.insert("maximum".to_owned(), maximum.into());
+    }
+}
+
 /// Each member of the query's schema is a parameter.
 fn query_parameters(query: SchemaOf, schemas: &mut SchemaGenerator) -> Vec<Value> {
     // The object itself appears nowhere: it is not to become a component.
     let mut own = SchemaGenerator::new(schemas.settings().clone().with(|settings| {
         settings.inline_subschemas = true;
     }));
-    let schema = query(&mut own);
+    let mut schema = query(&mut own);
+    RecursiveTransform(bound).transform(&mut schema);
     let members = schema.get("properties").and_then(Value::as_object);
     let is_required = |name: &String| {
         let required = schema.get("required").and_then(Value::as_array);

@@ -1,0 +1,85 @@
+//! The API against its own document: schemathesis makes requests from the OpenAPI document that the switch serves, valid ones,
+//! invalid ones and sequences of both, and judges each answer by it.
+//!
+//! A 5xx, a status, a media type or a header that is not documented, an answer that does not fit its schema, an invalid request
+//! that is taken or a valid one that is refused: each is a failure. Two machines talk all the while and lose nothing.
+
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use e2e::{Bystanders, PortConfig, Process, Scratch, Switch, Watchdog};
+use serde_json::Value;
+
+/// Seconds that schemathesis may go on making requests.
+const SECONDS: u64 = 120;
+const LIMIT: Duration = Duration::from_secs(SECONDS + 180);
+
+#[test]
+fn the_api_is_what_its_document_says() {
+    let _watchdog = Watchdog::arm(LIMIT);
+    let scratch = Scratch::new();
+    let ports = ["left", "right", "spare"].map(PortConfig::listening);
+    let (mut switch, api) = Switch::start_with_api(&scratch, &ports);
+    let bystanders = Bystanders::start(&switch, "left", "right");
+    bystanders.assert_going_on();
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = root.join("../target/schemathesis/bin/schemathesis");
+    assert!(
+        program.exists(),
+        "schemathesis is missing: run `cargo xtask setup`"
+    );
+    let settings = root.join("schemathesis/schemathesis.toml");
+    let arguments = [
+        "--config-file".to_owned(),
+        settings.to_string_lossy().into_owned(),
+        "run".to_owned(),
+        format!("http://{}/v1/openapi.json", api.address),
+        format!("--header=Authorization: Bearer {}", api.token),
+        format!("--max-time={SECONDS}"),
+        "--checks=all".to_owned(),
+        "--no-color".to_owned(),
+        "--continue-on-failure".to_owned(),
+    ];
+    let program = program.to_string_lossy();
+    let mut fuzzer = Process::spawn(
+        &scratch,
+        "schemathesis",
+        &program,
+        &arguments,
+        Stdio::null(),
+    );
+    let ended = fuzzer.wait(LIMIT);
+    let said = fuzzer.log();
+    println!("{said}");
+    assert!(ended.success(), "schemathesis found something, see above");
+    // All of them, but for the document itself, which it has read to begin with.
+    let operations = operations_of(&api.read("/v1/openapi.json")) - 1;
+    let tested = format!("Tested: {operations}\n");
+    assert!(said.contains(&tested), "{operations} operations are tried");
+
+    switch.assert_alive();
+    bystanders.assert_going_on();
+    let status = switch.status();
+    let workers = status["workers"].as_array().expect("workers");
+    assert!(
+        workers.iter().all(|worker| worker["panics"] == 0),
+        "{status}"
+    );
+    assert!(!switch.log().contains("panicked"), "{}", switch.log());
+    bystanders.assert_unharmed();
+    assert!(switch.stop().success(), "the switch ends in peace");
+}
+
+/// How many operations a document describes.
+fn operations_of(document: &Value) -> usize {
+    let paths = document["paths"].as_object().expect("paths");
+    let operations = paths.values().flat_map(|path| path.as_object());
+    operations
+        .flat_map(|path| path.values())
+        .filter(|operation| operation["operationId"].is_string())
+        .count()
+}
