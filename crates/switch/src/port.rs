@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use nbl::{Nbl, NblQueue, Pool};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vmq::QueueId;
 
 use crate::mtu::{Limit, Mtu};
@@ -124,7 +126,8 @@ impl std::error::Error for Fault {}
 pub type FaultSink = Box<dyn Fn(&Fault) + Send + Sync>;
 
 /// What becomes of a frame whose receiver has no buffers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum WhenFull {
     /// It waits in its sender's ring, for a bounded time: a fast sender is held back instead of losing frames.
     #[default]

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vmq::Tick;
 
 use crate::balance::{self, Alarm};
@@ -35,7 +37,8 @@ const SPAN: Duration = Duration::from_millis(100);
 const HOLD_NAP: Duration = Duration::from_micros(100);
 
 /// What a worker does when nothing moves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Idle {
     /// It looks for a little longer, then asks the guests to kick and sleeps.
     #[default]

@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct RunArgs {
     /// Configuration file (TOML)
     #[arg(long, value_name = "FILE")]
@@ -37,7 +37,7 @@ pub(crate) struct RunArgs {
     /// Directory of the sockets [default: $XDG_RUNTIME_DIR/vmq, for root /run/vmq]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// Add a port that listens on DIR/NAME.sock; may be repeated
+    /// Have a port of this name, listening on DIR/NAME.sock if the file does not say otherwise; may be repeated
     #[arg(long = "port", value_name = "NAME")]
     pub(crate) ports: Vec<String>,
     /// Run one worker on each of these CPUs, for example 0,2-3
@@ -45,7 +45,7 @@ pub(crate) struct RunArgs {
     pub(crate) cpus: Option<String>,
     /// Largest payload of a frame, 68 to 65535, for every port that has no other [default: any]
     #[arg(long, value_name = "BYTES")]
-    pub(crate) mtu: Option<i64>,
+    pub(crate) mtu: Option<String>,
     /// What becomes of a frame whose receiver has no buffers: hold makes its sender wait for a bounded
     /// time, drop loses it at once [default: hold]
     #[arg(long, value_name = "hold|drop")]

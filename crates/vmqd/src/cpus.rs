@@ -3,22 +3,27 @@
 //! A worker pinned to a CPU that is missing or forbidden would fail after the sockets were bound, so
 //! the list is judged before anything starts.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::{self, Write};
 use std::fs;
 
 use rustix::thread::CpuSet;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 /// Why a CPU list cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum CpuError {
-    #[error("the list is empty")]
+    #[error("the list is empty: write it like 0,2-3")]
     Empty,
-    #[error("`{0}` is neither a CPU number nor a range")]
+    #[error("`{0}` is neither a CPU number nor a range: write it like 0,2-3")]
     Syntax(String),
     #[error("the range {0}-{1} runs backwards")]
     Backwards(usize, usize),
-    #[error("CPU {0} is in it twice")]
+    #[error("CPU {0} is in it twice: a worker needs a CPU of its own")]
     Twice(usize),
     #[error("CPU {cpu} does not exist or is offline: this machine has {online}")]
     Missing { cpu: usize, online: CpuList },
@@ -58,18 +63,21 @@ impl CpuList {
                     cpus.extend(first..=last);
                 }
             }
+            // One of them is there twice then, and the list may be very long.
+            if cpus.len() > CpuSet::MAX_CPU {
+                break;
+            }
         }
         Self(cpus).without_repeats()
     }
 
-    /// Checks a list that was given as numbers.
-    pub(crate) fn without_repeats(self) -> Result<Self, CpuError> {
-        for (at, cpu) in self.0.iter().enumerate() {
-            if self.0[..at].contains(cpu) {
-                return Err(CpuError::Twice(*cpu));
-            }
+    fn without_repeats(self) -> Result<Self, CpuError> {
+        let mut seen = HashSet::new();
+        match self.0.iter().find(|cpu| !seen.insert(**cpu)) {
+            Some(cpu) => Err(CpuError::Twice(*cpu)),
+            None if self.0.is_empty() => Err(CpuError::Empty),
+            None => Ok(self),
         }
-        Ok(self)
     }
 
     /// Checks that every CPU exists and that this process may run there.
@@ -125,6 +133,64 @@ impl fmt::Display for CpuList {
             rest = &rest[run..];
         }
         Ok(())
+    }
+}
+
+impl Serialize for CpuList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for CpuList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = CpuList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of CPUs like \"0,2-3\" or [0, 2, 3]")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<CpuList, E> {
+                CpuList::parse(text).map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<CpuList, A::Error> {
+                let mut numbers = Vec::new();
+                while let Some(number) = items.next_element::<u16>()? {
+                    numbers.push(number.into());
+                }
+                let list = CpuList(numbers).without_repeats();
+                list.map_err(de::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+impl JsonSchema for CpuList {
+    fn schema_name() -> Cow<'static, str> {
+        "CpuList".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let most = CpuSet::MAX_CPU - 1;
+        json_schema!({
+            "description": "CPUs, as text or as numbers",
+            "oneOf": [
+                { "type": "string", "pattern": "^[0-9]{1,3}(-[0-9]{1,3})?(,[0-9]{1,3}(-[0-9]{1,3})?)*$" },
+                {
+                    "type": "array",
+                    "items": { "type": "integer", "minimum": 0, "maximum": most },
+                    "minItems": 1,
+                    "uniqueItems": true
+                }
+            ],
+            "examples": ["0,2-3"]
+        })
     }
 }
 

@@ -12,12 +12,15 @@
 
 mod attach;
 mod cli;
+// The API and the command line are about to use all of it.
+#[allow(dead_code, unused_imports)]
 mod config;
 mod control;
 mod cpus;
 mod demo;
 mod directory;
 mod failure;
+#[allow(dead_code, unused_imports)]
 mod live;
 mod log;
 mod mac;

@@ -6,19 +6,19 @@
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::RunArgs;
-use crate::config::{self, ApiPlan, Mode, Plan, PortPlan};
+use crate::config::{self, ApiPlan, Config, Loaded, Mode, PortConfig};
 use crate::control::Token;
 use crate::failure::Failure;
-use crate::live::{Live, StartError};
+use crate::live::{Live, Origin, StartError};
 use crate::output::{DIM, GOOD};
-use crate::sockets::{self, RunDirectory, SocketError, SocketFile};
+use crate::sockets::{self, RunDirectory, SocketError};
 use crate::{control, directory, log};
 
 /// Why the switch did not start or did not go on.
@@ -44,13 +44,14 @@ pub(crate) enum RunError {
 
 /// Runs a switch until SIGTERM or SIGINT.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
-    let plan = config::load(args)?;
+    let Loaded { config, text, .. } = config::load(args)?;
     log::start(LevelFilter::INFO);
     raise_file_limit();
-    Ok(serve(&plan)?)
+    let args = args.clone();
+    Ok(serve(config, Origin { args, text })?)
 }
 
-fn serve(plan: &Plan) -> Result<(), RunError> {
+fn serve(config: Config, origin: Origin) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(control::THREADS)
@@ -59,74 +60,63 @@ fn serve(plan: &Plan) -> Result<(), RunError> {
     let _guard = runtime.enter();
     let mut signals = Signals::watch().map_err(RunError::Signals)?;
 
-    let _directory = RunDirectory::claim(&plan.dir)?;
-    check_sockets(plan)?;
-    let (control, _control_file) = sockets::bind(&plan.control_socket())?;
-    let api = plan.api.as_ref().map(listen).transpose()?;
-    let mut listeners = Vec::with_capacity(plan.ports.len());
-    let mut files = Vec::with_capacity(plan.ports.len());
-    for port in &plan.ports {
-        let (listener, file) = bind(port)?.unzip();
-        listeners.push(listener);
-        files.extend(file);
-    }
-
-    let live = Live::start(plan, listeners)?;
-    tracing::info!(ports = plan.ports.len(), dir = %plan.dir.display(), "switch started");
+    let _directory = RunDirectory::claim(&config.switch.dir)?;
+    let (control, _control_file) = sockets::bind(&config.control_socket())?;
+    let api = config.api.as_ref().and_then(|api| api.plan().ok());
+    let api = api.map(listen).transpose()?;
+    let live = Arc::new(Live::start(config, Some(origin))?);
+    let config = live.config();
+    tracing::info!(ports = config.ports.len(), dir = %config.switch.dir.display(), "switch started");
     // The switch runs whether or not somebody reads this.
-    let _ = announce(plan, api.as_ref().map(|(listener, _)| listener));
+    let _ = announce(&config, api.as_ref().map(|(listener, _)| listener));
 
-    let serving = control::serve(control, api, live.reporter());
+    let serving = control::serve(control, api, live.clone());
     let signal = runtime.block_on(async {
         tokio::select! {
             ended = serving => match ended {
                 Err(error) => Err(RunError::Control(error)),
                 Ok(never) => match never {},
             },
-            name = signals.next() => Ok(name),
+            name = signals.end(&live) => Ok(name),
         }
     })?;
     tracing::info!("{signal}: stopping");
     Ok(())
 }
 
-/// Looks at every socket before the first is bound, so that a switch starts whole or not at all.
-fn check_sockets(plan: &Plan) -> Result<(), SocketError> {
-    sockets::check_bindable(&plan.control_socket())?;
-    plan.ports.iter().try_for_each(|port| match port.mode {
-        Mode::Server => sockets::check_bindable(&port.socket),
-        Mode::Client => sockets::check_connectable(&port.socket),
-    })
-}
-
-fn bind(port: &PortPlan) -> Result<Option<(UnixListener, SocketFile)>, SocketError> {
-    match port.mode {
-        Mode::Server => sockets::bind(&port.socket).map(Some),
-        Mode::Client => Ok(None),
+/// Reads the file again because a signal said so; what becomes of it stands in the log.
+fn reload(live: &Live) {
+    match live.reload() {
+        Ok(changes) => tracing::info!("SIGHUP: reloaded: {changes}"),
+        Err(error) => {
+            for line in error.to_string().lines() {
+                tracing::error!("SIGHUP: {line}");
+            }
+            tracing::error!("SIGHUP: not reloaded, the switch goes on as it was");
+        }
     }
 }
 
-fn listen(api: &ApiPlan) -> Result<(TcpListener, Token), RunError> {
-    let listener = TcpListener::bind(api.listen).map_err(|error| RunError::Api {
-        address: api.listen,
+fn listen(api: ApiPlan) -> Result<(TcpListener, Token), RunError> {
+    let ApiPlan { listen, token } = api;
+    let listener = TcpListener::bind(listen).map_err(|error| RunError::Api {
+        address: listen,
         error,
     })?;
-    Ok((listener, api.token.clone()))
+    Ok((listener, token))
 }
 
-fn announce(plan: &Plan, api: Option<&TcpListener>) -> io::Result<()> {
+fn announce(config: &Config, api: Option<&TcpListener>) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    let option = directory::option(&plan.dir);
-    let width = plan
+    let option = directory::option(&config.switch.dir);
+    let width = config
         .ports
         .iter()
         .map(|port| port.name.len())
         .max()
         .unwrap_or(0);
-    for PortPlan {
-        name, mode, socket, ..
-    } in &plan.ports
-    {
+    for port in &config.ports {
+        let PortConfig { name, mode, .. } = port;
         let arrow = match mode {
             Mode::Server => "",
             Mode::Client => "connects to ",
@@ -134,7 +124,7 @@ fn announce(plan: &Plan, api: Option<&TcpListener>) -> io::Result<()> {
         writeln!(
             out,
             "{name:width$} {GOOD}ready{GOOD:#}: {arrow}{}   {DIM}(vmq attach qemu {name}{option}){DIM:#}",
-            socket.display()
+            config.socket(port).display()
         )?;
     }
     if let Some(api) = api {
@@ -148,6 +138,7 @@ fn announce(plan: &Plan, api: Option<&TcpListener>) -> io::Result<()> {
 }
 
 struct Signals {
+    hang_up: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -155,15 +146,24 @@ struct Signals {
 impl Signals {
     fn watch() -> io::Result<Self> {
         Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+    /// Waits for a signal that ends the switch, and has it reload meanwhile when one says so.
+    async fn end(&mut self, live: &Arc<Live>) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hang_up.recv() => {
+                    let live = live.clone();
+                    // A change waits for workers and threads, so it is none of this thread's business.
+                    tokio::task::spawn_blocking(move || reload(&live));
+                }
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use std::str::FromStr;
 use vmq::Mac;
 
 use crate::cli::{AttachArgs, Vmm};
-use crate::config::{Mode, check_port_name, socket_in};
+use crate::config::{Mode, check_name, socket_in};
 use crate::control::{self, ClientError};
 use crate::failure::Failure;
 use crate::{directory, mac};
@@ -87,7 +87,7 @@ pub(crate) fn shell_word(text: &str) -> Cow<'_, str> {
 
 fn attachment(args: &AttachArgs) -> Result<Attachment, Failure> {
     let dir = directory::choose(args.dir.as_deref())?;
-    check_port_name(&args.port).map_err(|(problem, remedy)| AttachError::Name {
+    check_name(&args.port).map_err(|(problem, remedy)| AttachError::Name {
         name: args.port.clone(),
         problem,
         remedy,

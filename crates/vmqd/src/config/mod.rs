@@ -1,41 +1,43 @@
-//! From the configuration file and the command line to a [`Plan`], or to everything that is wrong
-//! with them.
+//! What a switch is to be, read from wherever it is written, or everything that is wrong with it.
 //!
-//! Invariant: a plan is complete and consistent. Nothing is bound or started before there is one, so a
-//! mistake in the configuration never leaves half a switch behind.
+//! Invariant: what has been loaded is complete and consistent. Nothing is bound, started or changed before, so a mistake in
+//! the configuration never leaves half a switch behind.
 //!
 //! ```text
-//!  vmq.toml ──▶ schema (keys, types, spans) ──┐
-//!                                             ├──▶ plan (what the values mean) ──▶ Plan
-//!  command line ──────────────────────────────┘         │
-//!                                                       └──▶ rejected (file:line:column, field, remedy)
+//!  vmq.toml ──┐                                             ┌──▶ judge (what the values mean)
+//!  options ───┼──▶ Document ──▶ reader (keys, types) ──▶ Config
+//!  JSON ──────┘  (a tree that                               └──▶ difference to what runs ──▶ live
+//!                 knows places) ◀───────── Mistake (path, problem, remedy) ─┘
+//!                      └──▶ Rejected (file:line:column, field, problem, remedy)
 //! ```
 
-mod api;
+mod address;
+mod difference;
+mod document;
+mod flat;
 mod judge;
-mod plan;
-mod port;
+pub(crate) mod keys;
+mod load;
+mod mistake;
+mod read;
+mod reader;
 mod rejected;
-mod schema;
+mod save;
+mod units;
+mod wanted;
 
-use std::fs;
-
-pub(crate) use self::api::ApiPlan;
-pub(crate) use self::plan::{CONTROL_SOCKET, Mode, Plan, PortPlan, check_port_name, socket_in};
+pub(crate) use self::address::AddressFilter;
+pub(crate) use self::difference::{Changes, Difference};
+pub(crate) use self::document::Document;
+pub(crate) use self::judge::{ApiPlan, check_name};
+pub(crate) use self::load::{Loaded, load};
+pub(crate) use self::mistake::{Kind, Mistake, Mistakes, Path};
 pub(crate) use self::rejected::Rejected;
-use self::rejected::Source;
-use crate::cli::RunArgs;
-
-/// Reads the file that `args` name, adds what `args` say and judges the whole.
-pub(crate) fn load(args: &RunArgs) -> Result<Plan, Rejected> {
-    let Some(path) = &args.config else {
-        return plan::make(args, None, schema::File::default());
-    };
-    let text = fs::read_to_string(path).map_err(|error| Rejected::unreadable(path, &error))?;
-    let source = Source::new(path, text);
-    let file = schema::parse(&source)?;
-    plan::make(args, Some(&source), file)
-}
+pub(crate) use self::save::{SaveError, rewrite};
+pub(crate) use self::wanted::{
+    CONTROL_SOCKET, Config, DEFAULT_NETWORK, Mode, NetworkConfig, PortConfig, SwitchConfig,
+    socket_in,
+};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

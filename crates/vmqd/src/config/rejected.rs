@@ -9,33 +9,28 @@ use std::path::Path;
 use crate::output::{DIM, ERROR};
 
 /// The text of a configuration file and its name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Source {
     name: String,
     text: String,
 }
 
-/// What is wrong with a value and what to do about it.
-#[derive(Debug)]
-pub(super) struct Mistake {
-    pub(super) problem: String,
-    pub(super) remedy: String,
-}
-
 /// A configuration that is not taken, with everything that is wrong with it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rejected {
     findings: Vec<Finding>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Finding {
+    /// Where in the file; what stands in no file comes last.
+    at: usize,
     message: String,
     excerpt: Option<Excerpt>,
 }
 
 /// The line of a finding, and which of its characters are meant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Excerpt {
     number: usize,
     line: String,
@@ -89,34 +84,41 @@ impl Source {
 impl Rejected {
     pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
         let mut rejected = Self::default();
-        rejected.add_plain(format!("{}: cannot be read: {error}", path.display()));
+        rejected.add(format!("{}: cannot be read: {error}", path.display()));
         rejected
     }
 
-    pub(super) fn at(source: &Source, span: Range<usize>, field: &str, mistake: Mistake) -> Self {
+    /// One mistake in the file, at these bytes.
+    pub(super) fn at(source: &Source, span: Range<usize>, said: &str) -> Self {
         let mut rejected = Self::default();
-        rejected.add_at(source, span, field, mistake);
+        rejected.add_at(source, span, said);
         rejected
     }
 
-    pub(super) fn add_at(
-        &mut self,
-        source: &Source,
-        span: Range<usize>,
-        field: &str,
-        mistake: Mistake,
-    ) {
+    pub(super) fn add_at(&mut self, source: &Source, span: Range<usize>, said: &str) {
         let (line, column) = source.position(span.start);
-        let message = format!("{}:{line}:{column}: {}", source.name, say(field, &mistake));
-        self.findings.push(Finding {
-            message,
+        self.add_finding(Finding {
+            at: span.start,
+            message: format!("{}:{line}:{column}: {said}", source.name),
             excerpt: Some(source.excerpt(&span)),
         });
     }
 
-    /// A mistake on the command line: `field` is the option.
-    pub(super) fn add_option(&mut self, option: &str, mistake: &Mistake) {
-        self.add_plain(say(option, mistake));
+    /// A mistake that stands in no file.
+    pub(super) fn add(&mut self, said: String) {
+        self.add_finding(Finding {
+            at: usize::MAX,
+            message: said,
+            excerpt: None,
+        });
+    }
+
+    /// In the order of the file.
+    fn add_finding(&mut self, finding: Finding) {
+        let at = self
+            .findings
+            .partition_point(|other| other.at <= finding.at);
+        self.findings.insert(at, finding);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -125,7 +127,10 @@ impl Rejected {
 
     /// Everything that is wrong, each with the line it stands in.
     pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for Finding { message, excerpt } in &self.findings {
+        for Finding {
+            message, excerpt, ..
+        } in &self.findings
+        {
             writeln!(out, "{ERROR}error:{ERROR:#} {message}")?;
             if let Some(Excerpt {
                 number,
@@ -146,13 +151,6 @@ impl Rejected {
         }
         Ok(())
     }
-
-    fn add_plain(&mut self, message: String) {
-        self.findings.push(Finding {
-            message,
-            excerpt: None,
-        });
-    }
 }
 
 impl fmt::Display for Rejected {
@@ -167,32 +165,13 @@ impl fmt::Display for Rejected {
 
 impl std::error::Error for Rejected {}
 
-fn say(field: &str, Mistake { problem, remedy }: &Mistake) -> String {
-    let mut text = String::new();
-    for (part, separator) in [(field, ""), (problem, ": "), (remedy, ": ")] {
-        if !part.is_empty() {
-            text += if text.is_empty() { "" } else { separator };
-            text += part;
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn shown(text: &str, span: Range<usize>) -> String {
         let source = Source::new(Path::new("vmq.toml"), text.to_owned());
-        let rejected = Rejected::at(
-            &source,
-            span,
-            "port.name",
-            Mistake {
-                problem: "it is wrong".into(),
-                remedy: "write it right".into(),
-            },
-        );
+        let rejected = Rejected::at(&source, span, "port.name: it is wrong: write it right");
         let mut out = anstream::StripStream::new(Vec::new());
         rejected.write(&mut out).unwrap();
         String::from_utf8(out.into_inner()).unwrap()

@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::request::{Asked, NoParameters};
 use super::status::port_of;
 use super::view::{PortCounters, WorkerView};
-use crate::live::Reporter;
+use crate::live::Live;
 
 /// The counters of all ports and workers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +34,7 @@ pub(crate) struct CountersOfPort {
 impl JsonAnswer for Counters {}
 impl JsonAnswer for CountersOfPort {}
 
-pub(super) fn list(live: &Reporter, _: Asked<NoParameters>) -> Result<Counters, Problem> {
+pub(super) fn list(live: &Live, _: Asked<NoParameters>) -> Result<Counters, Problem> {
     let (status, at_ns) = (live.status(), live.uptime_ns());
     let ports = status.ports.into_iter();
     Ok(Counters {
@@ -44,7 +44,7 @@ pub(super) fn list(live: &Reporter, _: Asked<NoParameters>) -> Result<Counters, 
     })
 }
 
-pub(super) fn read(live: &Reporter, asked: Asked<NoParameters>) -> Result<CountersOfPort, Problem> {
+pub(super) fn read(live: &Live, asked: Asked<NoParameters>) -> Result<CountersOfPort, Problem> {
     let (status, at_ns) = (live.status(), live.uptime_ns());
     let counters = port_of(status, &asked.name)?.counters;
     Ok(CountersOfPort { at_ns, counters })

@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::operation::{JsonAnswer, Operation, answer, operation};
 use super::problem::{Kind, Problem};
 use super::request::{Asked, Parameters};
-use crate::live::Reporter;
+use crate::live::Live;
 
 /// Media type of a stream.
 const EVENT_STREAM: &str = "text/event-stream";
@@ -94,7 +94,7 @@ pub(super) fn read() -> Operation {
         schemars::SchemaGenerator::subschema_for::<String>,
     ));
     let places = Arc::new(Semaphore::new(MAX_STREAMS));
-    let handler = async move |State(live): State<Arc<Reporter>>, request: Request| {
+    let handler = async move |State(live): State<Arc<Live>>, request: Request| {
         if accepts_stream(request.headers()) {
             follow(&live, request, places).await
         } else {
@@ -106,7 +106,7 @@ pub(super) fn read() -> Operation {
     operation
 }
 
-fn list(live: &Reporter, asked: Asked<Since>) -> Result<EventList, Problem> {
+fn list(live: &Live, asked: Asked<Since>) -> Result<EventList, Problem> {
     let after = asked.query.after.unwrap_or(0);
     let mut events = live.events();
     events.resume_after(after);
@@ -120,7 +120,7 @@ fn list(live: &Reporter, asked: Asked<Since>) -> Result<EventList, Problem> {
 }
 
 async fn follow(
-    live: &Reporter,
+    live: &Live,
     request: Request,
     places: Arc<Semaphore>,
 ) -> Result<Response, Problem> {

@@ -7,7 +7,7 @@ use super::operation::JsonAnswer;
 use super::problem::Problem;
 use super::request::{Asked, Parameters};
 use super::view::{FilterView, PortView};
-use crate::live::Reporter;
+use crate::live::Live;
 
 /// Receive filters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,7 +35,7 @@ pub(super) struct Which {
 impl JsonAnswer for Filters {}
 impl Parameters for Which {}
 
-pub(super) fn list(live: &Reporter, asked: Asked<Which>) -> Result<Filters, Problem> {
+pub(super) fn list(live: &Live, asked: Asked<Which>) -> Result<Filters, Problem> {
     let is_asked = |port: &PortView| {
         asked
             .query

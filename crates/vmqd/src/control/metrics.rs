@@ -17,7 +17,7 @@ use super::operation::Answer;
 use super::problem::{Kind, Problem};
 use super::request::{Asked, NoParameters};
 use super::view::{PortCounters, PortView, StatusView, WorkerView};
-use crate::live::Reporter;
+use crate::live::Live;
 
 /// All metrics, as text.
 pub(super) struct Metrics(String);
@@ -40,7 +40,7 @@ impl JsonSchema for Metrics {
     }
 }
 
-pub(super) fn read(live: &Reporter, _: Asked<NoParameters>) -> Result<Metrics, Problem> {
+pub(super) fn read(live: &Live, _: Asked<NoParameters>) -> Result<Metrics, Problem> {
     let mut registry = Registry::with_prefix("vmq");
     registry.register_collector(Box::new(Scrape(live.status())));
     let mut out = String::new();

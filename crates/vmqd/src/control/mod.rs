@@ -49,7 +49,7 @@ pub(crate) use self::token::Token;
 pub(crate) use self::view::{
     FilterView, PairView, PortCounters, PortView, QueueView, StatusView, Traffic, WorkerView,
 };
-use crate::live::Reporter;
+use crate::live::Live;
 
 /// Threads that carry out operations, at most: they wait for each other in the switch anyway.
 pub(crate) const THREADS: usize = 4;
@@ -61,9 +61,9 @@ pub(crate) const THREADS: usize = 4;
 pub(crate) async fn serve(
     unix: UnixListener,
     tcp: Option<(TcpListener, Token)>,
-    live: Reporter,
+    live: Arc<Live>,
 ) -> io::Result<Infallible> {
-    let router = routes::router(Arc::new(live));
+    let router = routes::router(live);
     unix.set_nonblocking(true)?;
     let unix = tokio::net::UnixListener::from_std(unix)?;
     let on_unix = server::serve(unix, router.clone());

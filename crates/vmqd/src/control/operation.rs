@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::problem::{Kind, Problem};
 use super::request::{Asked, Parameters};
-use crate::live::Reporter;
+use crate::live::Live;
 
 /// Makes the schema of one type.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -35,7 +35,7 @@ pub(super) struct Operation {
     pub(super) answers: Vec<(&'static str, SchemaOf)>,
     /// How else it can end, beside what any request can meet.
     pub(super) problems: Vec<Kind>,
-    pub(super) route: MethodRouter<Arc<Reporter>, Infallible>,
+    pub(super) route: MethodRouter<Arc<Live>, Infallible>,
 }
 
 /// What an operation answers.
@@ -63,10 +63,10 @@ impl<T: JsonAnswer> Answer for T {
 pub(super) fn operation<Q: Parameters, T: Answer>(
     (method, path): (Method, &'static str),
     (id, summary): (&'static str, &'static str),
-    run: fn(&Reporter, Asked<Q>) -> Result<T, Problem>,
+    run: fn(&Live, Asked<Q>) -> Result<T, Problem>,
 ) -> Operation {
     let filter = MethodFilter::try_from(method.clone()).expect("a method that axum can route");
-    let handler = async move |State(live): State<Arc<Reporter>>, request: Request| {
+    let handler = async move |State(live): State<Arc<Live>>, request: Request| {
         answer(live, request, run)
             .await
             .unwrap_or_else(IntoResponse::into_response)
@@ -93,9 +93,9 @@ impl Operation {
 
 /// Reads the request, carries it out, and renders what comes of it.
 pub(super) async fn answer<Q: Parameters, T: Answer>(
-    live: Arc<Reporter>,
+    live: Arc<Live>,
     request: Request,
-    run: fn(&Reporter, Asked<Q>) -> Result<T, Problem>,
+    run: fn(&Live, Asked<Q>) -> Result<T, Problem>,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(request).await?;
     let done = tokio::task::spawn_blocking(move || {

@@ -8,7 +8,7 @@ use super::problem::{Kind, Problem};
 use super::request::{Asked, NoParameters};
 use super::status::port_of;
 use super::view::{FilterView, PairView, PortView};
-use crate::live::Reporter;
+use crate::live::Live;
 
 /// All queues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,14 +34,14 @@ pub(crate) struct Queue {
 impl JsonAnswer for Queues {}
 impl JsonAnswer for Queue {}
 
-pub(super) fn list(live: &Reporter, _: Asked<NoParameters>) -> Result<Queues, Problem> {
+pub(super) fn list(live: &Live, _: Asked<NoParameters>) -> Result<Queues, Problem> {
     let ports = live.status().ports.into_iter();
     Ok(Queues {
         queues: ports.flat_map(queues_of_port).collect(),
     })
 }
 
-pub(super) fn read(live: &Reporter, asked: Asked<NoParameters>) -> Result<Queue, Problem> {
+pub(super) fn read(live: &Live, asked: Asked<NoParameters>) -> Result<Queue, Problem> {
     let mut queues = queues_of_port(port_of(live.status(), &asked.name)?);
     queues.next().ok_or_else(|| {
         let detail = format!("port `{}` has no queue at the moment", asked.name);

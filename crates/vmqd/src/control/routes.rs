@@ -12,7 +12,7 @@ use super::operation::{JsonAnswer, Operation, operation};
 use super::problem::{Kind, Problem};
 use super::request::{Asked, NoParameters};
 use super::{counters, events, filters, metrics, openapi, queues, status};
-use crate::live::Reporter;
+use crate::live::Live;
 
 /// Path of the status.
 pub(super) const STATUS: &str = "/v1/status";
@@ -73,7 +73,7 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 /// Routes to all operations, and says what is wrong with a request that is none.
-pub(super) fn router(live: Arc<Reporter>) -> Router {
+pub(super) fn router(live: Arc<Live>) -> Router {
     let mut router = Router::new();
     for operation in operations() {
         router = router.route(operation.path, operation.route);
@@ -88,7 +88,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document(&operation
 
 impl JsonAnswer for Value {}
 
-fn read_document(_: &Reporter, _: Asked<NoParameters>) -> Result<Value, Problem> {
+fn read_document(_: &Live, _: Asked<NoParameters>) -> Result<Value, Problem> {
     Ok(DOCUMENT.clone())
 }
 

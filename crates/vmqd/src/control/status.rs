@@ -4,16 +4,16 @@ use super::operation::JsonAnswer;
 use super::problem::{Kind, Problem};
 use super::request::{Asked, NoParameters};
 use super::view::{PortView, StatusView};
-use crate::live::Reporter;
+use crate::live::Live;
 
 impl JsonAnswer for StatusView {}
 impl JsonAnswer for PortView {}
 
-pub(super) fn read(live: &Reporter, _: Asked<NoParameters>) -> Result<StatusView, Problem> {
+pub(super) fn read(live: &Live, _: Asked<NoParameters>) -> Result<StatusView, Problem> {
     Ok(live.status())
 }
 
-pub(super) fn read_port(live: &Reporter, asked: Asked<NoParameters>) -> Result<PortView, Problem> {
+pub(super) fn read_port(live: &Live, asked: Asked<NoParameters>) -> Result<PortView, Problem> {
     port_of(live.status(), &asked.name)
 }
 

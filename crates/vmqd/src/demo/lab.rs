@@ -4,16 +4,14 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use switch::{Idle, WhenFull};
 use testkit::frontend::Frontend;
 use testkit::guest::{Guest, GuestOptions};
-use vmq::{Filter, Mac, VlanTest};
+use vmq::{Mac, VlanTest};
 
 use super::DemoError;
-use crate::config::{Mode, Plan, PortPlan, socket_in};
+use crate::config::{AddressFilter, Config, PortConfig, SwitchConfig};
 use crate::control::StatusView;
 use crate::live::Live;
-use crate::sockets;
 
 /// A guest's receive buffers. They hold more jumbo frames than a TCP window has, so that a guest whose
 /// thread has to wait for a core does not run out of them.
@@ -48,7 +46,9 @@ pub(super) struct Lab {
 
 impl Lab {
     /// Starts a switch with a port for each list of `filters`, and a guest on each port.
-    pub(super) fn set_up(filters: Vec<Vec<Filter>>) -> Result<(Self, Vec<Attached>), DemoError> {
+    pub(super) fn set_up(
+        filters: Vec<Vec<AddressFilter>>,
+    ) -> Result<(Self, Vec<Attached>), DemoError> {
         // Once everything is attached nobody needs the sockets, so no way of ending leaves them behind.
         let scratch = tempfile::Builder::new()
             .prefix("vmq-demo-")
@@ -56,44 +56,33 @@ impl Lab {
             .tempdir();
         let scratch = scratch.map_err(DemoError::Directory)?;
         let dir = scratch.path().to_path_buf();
-        let ports = filters.into_iter().enumerate().map(|(number, filters)| {
-            let name = format!("guest{number}");
-            PortPlan {
-                socket: socket_in(&dir, &name),
-                name,
-                mode: Mode::Server,
+        let ports = filters
+            .into_iter()
+            .enumerate()
+            .map(|(number, filters)| PortConfig {
                 filters,
-                mtu: None,
-                when_full: WhenFull::Hold,
-            }
-        });
-        let ports: Vec<_> = ports.collect();
-        let plan = Plan {
-            dir,
-            cpus: None,
-            api: None,
-            idle: Idle::Adapt,
-            ports,
+                ..PortConfig::named(&format!("guest{number}"))
+            });
+        let config = Config {
+            switch: SwitchConfig {
+                dir,
+                ..SwitchConfig::default()
+            },
+            ports: ports.collect(),
+            ..Config::default()
         };
-        let mut listeners = Vec::with_capacity(plan.ports.len());
-        let mut files = Vec::with_capacity(plan.ports.len());
-        for port in &plan.ports {
-            let (listener, file) = sockets::bind(&port.socket)?;
-            listeners.push(Some(listener));
-            files.push(file);
-        }
-        let live = Live::start(&plan, listeners)?;
-        let attach = |(number, port): (usize, &PortPlan)| {
+        let live = Live::start(config.clone(), None)?;
+        let attach = |(number, port): (usize, &PortConfig)| {
             let guest = Guest::new(GUEST).map_err(|error| DemoError::Guest { number, error })?;
             let failed = |error| DemoError::Attach { number, error };
-            let mut frontend = Frontend::connect(&port.socket, PATIENCE).map_err(failed)?;
+            let mut frontend = Frontend::connect(config.socket(port), PATIENCE).map_err(failed)?;
             frontend.attach(&guest).map_err(failed)?;
             Ok(Attached {
                 guest,
                 _frontend: frontend,
             })
         };
-        let guests = plan
+        let guests = config
             .ports
             .iter()
             .enumerate()
@@ -103,7 +92,7 @@ impl Lab {
     }
 
     pub(super) fn status(&self) -> StatusView {
-        self.live.reporter().status()
+        self.live.status()
     }
 }
 
@@ -120,8 +109,8 @@ pub(super) fn mac_of(number: usize) -> Mac {
 }
 
 /// Assigns every frame to `mac`, whatever its VLAN.
-pub(super) fn filter_for(mac: Mac) -> Filter {
-    Filter {
+pub(super) fn filter_for(mac: Mac) -> AddressFilter {
+    AddressFilter {
         mac,
         vlan: VlanTest::Any,
     }

@@ -117,7 +117,7 @@ fn a_client_that_says_nothing_does_not_keep_the_switch_from_ending() {
 fn attach_uses_the_running_switchs_ports() {
     let scratch = tempfile::tempdir().unwrap();
     let (file, dir) = (scratch.path().join("lab.toml"), scratch.path().join("run"));
-    let text = "[[port]]\nname = 'db'\nmac = '52:54:00:00:00:10'\n[[port]]\nname = 'old'\nmode = 'client'\nsocket = '/tmp/vmq-test-old.sock'\n";
+    let text = "[[port]]\nname = 'db'\nfilters = ['52:54:00:00:00:10']\n[[port]]\nname = 'old'\nmode = 'client'\nsocket = '/tmp/vmq-test-old.sock'\n";
     fs::write(&file, text).unwrap();
     let switch = Switch::start_in(&dir, &["--config", file.to_str().unwrap()]);
 

@@ -100,9 +100,25 @@ impl Switch {
         text
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// What the switch logs until a line has `last` in it, or all if it ends before.
+    pub(crate) fn log_until(&mut self, last: &str) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        let (mut said, mut byte) = (Vec::new(), [0]);
+        let is_last =
+            |said: &[u8]| said.ends_with(b"\n") && String::from_utf8_lossy(said).contains(last);
+        while !is_last(&said) && stderr.read(&mut byte).unwrap() == 1 {
+            said.push(byte[0]);
+        }
+        String::from_utf8(said).unwrap()
+    }
+
     /// Sends `signal` and gives the exit code, or fails if the switch goes on for ten seconds.
     pub(crate) fn end(&mut self, signal: Signal) -> Option<i32> {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        self.signal(signal);
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().unwrap() {

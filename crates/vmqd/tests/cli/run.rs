@@ -176,7 +176,9 @@ fn a_wrong_configuration_starts_nothing() {
     );
     assert_eq!((code, out.as_str()), (2, ""));
     let expected = format!(
-        "error: {}:4:1: port.nmae: unknown key `nmae`: did you mean `name`? known keys here: name, mode, socket, mac, vlan, mtu, when_full\n  |\n4 | nmae = \"b\"\n  | ^^^^\n",
+        "error: {}:4:1: port.nmae: unknown key `nmae`: did you mean `name`? known keys here: name, network, mode, socket, filters, mtu, when_full, \
+         affinity, vlan, isolated, mac_spoofing, dhcp_guard, router_guard, allowed_addresses, rules, bandwidth, storm, mirror, \
+         learning, impairment\n  |\n4 | nmae = \"b\"\n  | ^^^^\n",
         file.display()
     );
     assert_eq!(says, expected);
@@ -189,9 +191,8 @@ fn usage_errors_end_with_2() {
     let dir = scratch.path().join("run");
     let dir = dir.to_str().unwrap();
     for (args, says) in [
-        (&["run", "--dir", dir][..], "the switch has no ports"),
         (
-            &["run", "--dir", dir, "--port", "vmq"],
+            &["run", "--dir", dir, "--port", "vmq"][..],
             "`vmq` is the name of the control socket",
         ),
         (
@@ -208,11 +209,11 @@ fn usage_errors_end_with_2() {
         ),
         (
             &["run", "--dir", dir, "--port", "p0", "--when-full", "wait"],
-            "--when-full: unknown when_full `wait`: write \"hold\"",
+            "--when-full: unknown when_full `wait`: write \"hold\" or \"drop\"",
         ),
         (
             &["run", "--dir", dir, "--port", "p0", "--idle", "sleep"],
-            "--idle: unknown idle `sleep`: write \"adapt\"",
+            "--idle: unknown idle `sleep`: write \"adapt\" or \"spin\"",
         ),
         (
             &["run", "--dir", dir, "--config", "/nonexistent.toml"],
@@ -242,6 +243,29 @@ fn usage_errors_end_with_2() {
         assert!(stderr.contains(says), "{args:?}: {stderr}");
     }
     assert!(!Path::new(dir).exists());
+}
+
+#[test]
+fn a_hang_up_has_the_file_read_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (file, dir) = (scratch.path().join("lab.toml"), scratch.path().join("run"));
+    fs::write(&file, "[[port]]\nname = \"a\"\n").unwrap();
+    let mut switch = Switch::start_in(&dir, &["--config", file.to_str().unwrap()]);
+    fs::write(&file, "[[port]]\nname = \"a\"\n[[port]]\nname = \"b\"\n").unwrap();
+    switch.signal(Signal::HUP);
+    let said = switch.log_until("reloaded: ");
+    assert!(said.contains("ports: b added, 1 unchanged"), "{said}");
+    assert_eq!(names(&dir), ["a.sock", "b.sock", "vmq.sock"]);
+
+    fs::write(&file, "[[port]]\nname = \"a\"\nmtv = 1500\n").unwrap();
+    switch.signal(Signal::HUP);
+    let said = switch.log_until("the switch goes on as it was");
+    assert!(
+        said.contains("lab.toml:3:1: port.mtv: unknown key `mtv`: did you mean `mtu`?"),
+        "{said}"
+    );
+    assert_eq!(names(&dir), ["a.sock", "b.sock", "vmq.sock"]);
+    assert_eq!(switch.end(Signal::TERM), Some(0));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod events;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,13 +11,12 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::Response;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use switch::{Idle, WhenFull};
 use tower::ServiceExt;
 
 use super::openapi::{self, parameters_of};
 use super::problem::{Kind, PROBLEM_JSON};
 use super::{Token, guard, routes};
-use crate::config::{Mode, Plan, PortPlan};
+use crate::config::{AddressFilter, Config, Mode, PortConfig, SwitchConfig};
 use crate::live::Live;
 
 const METHODS: [Method; 8] = [
@@ -32,7 +32,7 @@ const METHODS: [Method; 8] = [
 
 /// A switch with the ports `p0`, which has an address, and `p1`, and the API in front of it.
 struct Scene {
-    live: Live,
+    live: Arc<Live>,
     router: Router,
     runtime: tokio::runtime::Runtime,
     document: Value,
@@ -47,28 +47,26 @@ struct Answer {
 impl Scene {
     fn set() -> Self {
         // Ports that connect need no sockets; nobody is there, and nobody comes.
-        let port = |name: &str, filters: Vec<vmq::Filter>| PortPlan {
-            name: name.to_owned(),
+        let port = |name: &str, filters: Vec<AddressFilter>| PortConfig {
             mode: Mode::Client,
-            socket: "/nonexistent/vmq.sock".into(),
             filters,
-            mtu: None,
-            when_full: WhenFull::Hold,
+            ..PortConfig::named(name)
         };
-        let filter = vmq::Filter {
+        let filter = AddressFilter {
             mac: vmq::Mac([0x52, 0x54, 0, 0, 0, 0x10]),
             vlan: vmq::VlanTest::Any,
         };
-        let plan = Plan {
-            dir: "/nonexistent".into(),
-            cpus: None,
-            idle: Idle::Adapt,
-            api: None,
+        let config = Config {
+            switch: SwitchConfig {
+                dir: "/nonexistent".into(),
+                ..SwitchConfig::default()
+            },
             ports: vec![port("p0", vec![filter]), port("p1", Vec::new())],
+            ..Config::default()
         };
-        let live = Live::start(&plan, vec![None, None]).unwrap();
+        let live = Arc::new(Live::start(config, None).unwrap());
         Self {
-            router: routes::router(live.reporter().into()),
+            router: routes::router(live.clone()),
             live,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -233,7 +231,7 @@ fn head_is_get_without_a_body() {
 fn the_status_is_the_switchs_own() {
     let scene = Scene::set();
     let mut said = scene.read("/v1/status", "/v1/status", StatusCode::OK);
-    let mut own = serde_json::to_value(scene.live.reporter().status()).unwrap();
+    let mut own = serde_json::to_value(scene.live.status()).unwrap();
     // The one thing that may change between the two.
     said["uptime_seconds"] = Value::Null;
     own["uptime_seconds"] = Value::Null;
