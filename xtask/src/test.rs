@@ -86,6 +86,7 @@ fn fuzz(report: &mut Report) {
         "offload",
         "ndis_view",
         "packet",
+        "oid_requests",
     ] {
         report.run(
             &format!("fuzz {target}"),

@@ -59,8 +59,20 @@ pub struct Settings {
     pub has_vlan_filtering: bool,
     /// Lookahead split: the keyword `*VMQLookaheadSplit`. From NDIS 6.30 on it means nothing (L5).
     pub has_lookahead_split: bool,
+    /// How callers write numbers into the values of field tests (T5). Typed requests have no such doubt.
+    pub field_order: FieldOrder,
     /// How long a learned filter lives after its address was last seen.
     pub max_age: Span,
+}
+
+/// The byte order of a number, such as a VLAN id, in the value of a field test (T5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FieldOrder {
+    /// As on the wire, which the documentation asks for.
+    #[default]
+    Network,
+    /// As numbers stand in memory on Windows, which known drivers compare.
+    Native,
 }
 
 impl Default for Settings {
@@ -71,6 +83,7 @@ impl Default for Settings {
             has_vmq: true,
             has_vlan_filtering: true,
             has_lookahead_split: true,
+            field_order: FieldOrder::Network,
             max_age: Span(300),
         }
     }
@@ -141,9 +154,10 @@ impl Offer {
     /// Everything that the version has, whatever is switched off (C1).
     pub(crate) fn hardware(&self) -> FilterCapabilities {
         let everything = Settings {
-            version: self.settings.version,
-            max_age: self.settings.max_age,
-            ..Settings::default()
+            has_vmq: true,
+            has_vlan_filtering: true,
+            has_lookahead_split: true,
+            ..self.settings
         };
         Offer {
             settings: everything,

@@ -40,7 +40,7 @@ enum Form {
 }
 
 /// The most field tests of one filter; there are six fields.
-const MAX_TESTS: usize = 16;
+pub(crate) const MAX_TESTS: usize = 16;
 
 impl Criteria {
     /// The tests of a filter. `is_untagged_or_zero` is the flag of that name, which NDIS has on the test of an address: no

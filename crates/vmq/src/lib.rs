@@ -36,6 +36,8 @@
 //! Who makes a request says who it is ([`Binding`]): queues and filters are changed by those alone who made them (T9, Q13).
 //! What the engine has to tell (NDIS: status indications) is in the answers, as [`Event`]s.
 //!
+//! Each of NDIS' requests can also be made in its binary form, by buffers of either pointer width: module [`oid`].
+//!
 //! # Filters
 //!
 //! A filter is a set of field tests, all of which must pass ([`Criteria`]). Equal on destination MAC and VLAN id is always
@@ -97,6 +99,7 @@ mod id;
 mod key;
 mod learn;
 mod mac;
+pub mod oid;
 mod queue;
 #[cfg(feature = "schema")]
 mod schema;
@@ -108,7 +111,9 @@ mod tick;
 mod version;
 
 pub use affinity::Affinity;
-pub use capabilities::{Capabilities, FilterCapabilities, GlobalParameters, Lookahead, Settings};
+pub use capabilities::{
+    Capabilities, FieldOrder, FilterCapabilities, GlobalParameters, Lookahead, Settings,
+};
 pub use criteria::Criteria;
 pub use engine::Engine;
 pub use event::Event;

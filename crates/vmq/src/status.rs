@@ -18,6 +18,10 @@ impl NdisStatus {
     pub const INVALID_STATE: NdisStatus = NdisStatus(ndis::NDIS_STATUS_INVALID_STATE);
     /// No queue or no filter id is left.
     pub const RESOURCES: NdisStatus = NdisStatus(ndis::NDIS_STATUS_RESOURCES);
+    /// A buffer is too short for what it says, or for the answer (C6).
+    pub const INVALID_LENGTH: NdisStatus = NdisStatus(ndis::NDIS_STATUS_INVALID_LENGTH);
+    /// There is no such revision of a structure.
+    pub const UNSUPPORTED_REVISION: NdisStatus = NdisStatus(ndis::NDIS_STATUS_UNSUPPORTED_REVISION);
     /// There is no such thing here, or not in this version (C7), or it is switched off.
     pub const NOT_SUPPORTED: NdisStatus = NdisStatus(ndis::NDIS_STATUS_NOT_SUPPORTED);
     /// The queue has no such filter (T11).
