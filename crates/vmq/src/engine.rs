@@ -182,6 +182,14 @@ impl Engine {
         Ok(found.info())
     }
 
+    /// Refused with INVALID_PARAMETER if no memory can be allocated for the queue (M12).
+    pub(crate) fn takes_memory(&self, queue: QueueId) -> Result<(), NdisStatus> {
+        match self.find(queue)?.state().takes_memory() {
+            true => Ok(()),
+            false => Err(NdisStatus::INVALID_PARAMETER),
+        }
+    }
+
     fn compile(&self) -> Table {
         let queues = self.queues.iter().flatten();
         let members = queues

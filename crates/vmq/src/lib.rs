@@ -48,6 +48,12 @@
 //! Not offered: encapsulated frames (T13), queue groups, and moving filters between virtual ports, of which there are none
 //! (T12).
 //!
+//! # Shared memory
+//!
+//! [`SharedMemory`] is what NDIS is between a miniport that asks for a queue's memory and the [`Provider`] that yields it (rules
+//! M1..): it knows which queue has which block, keeps the handle for segments apart from the one that frees, and holds what
+//! comes against what was asked. No byte of that memory is touched here.
+//!
 //! # A port's life
 //!
 //! ```
@@ -99,6 +105,7 @@ mod id;
 mod key;
 mod learn;
 mod mac;
+mod memory;
 pub mod oid;
 mod queue;
 #[cfg(feature = "schema")]
@@ -123,6 +130,10 @@ pub use hit::{Entry, Hit};
 pub use id::{Binding, FilterId, QueueId, VlanId};
 pub use learn::{Learned, MOVES_WITHIN, Reason, Station};
 pub use mac::{Mac, ParseMacError};
+pub use memory::{
+    AllocateMemory, AllocationHandle, MAX_BLOCK, Memory, NodeRequirement, Piece, Provider,
+    ProviderCharacteristics, ProviderHandle, SharedMemory, SharedMemoryHandle, Usage,
+};
 pub use queue::{AllocateQueue, Learning, OperationalState, QueueChange, QueueInfo};
 pub use status::NdisStatus;
 pub use table::Table;

@@ -232,7 +232,6 @@ impl Queue {
         self.parameters.learning.takes_moves
     }
 
-    #[cfg(test)]
     pub(crate) fn state(&self) -> State {
         self.state
     }

@@ -86,6 +86,14 @@ impl State {
         }
     }
 
+    /// Whether memory can be allocated for the queue: as long as it is there and not being freed (M9, M12).
+    pub(crate) const fn takes_memory(self) -> bool {
+        matches!(
+            self,
+            State::Allocated | State::Set | State::Running | State::Paused
+        )
+    }
+
     /// The state as it is told outside (Q11).
     pub(crate) const fn reported(self) -> OperationalState {
         match self {

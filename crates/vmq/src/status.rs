@@ -16,7 +16,9 @@ impl NdisStatus {
     pub const INVALID_PARAMETER: NdisStatus = NdisStatus(ndis::NDIS_STATUS_INVALID_PARAMETER);
     /// What there is stands in the way: filters that somebody set (F4), queues in use.
     pub const INVALID_STATE: NdisStatus = NdisStatus(ndis::NDIS_STATUS_INVALID_STATE);
-    /// No queue or no filter id is left.
+    /// Failed, without a better word.
+    pub const FAILURE: NdisStatus = NdisStatus(ndis::NDIS_STATUS_FAILURE);
+    /// No queue, no filter id or no memory is left.
     pub const RESOURCES: NdisStatus = NdisStatus(ndis::NDIS_STATUS_RESOURCES);
     /// A buffer is too short for what it says, or for the answer (C6).
     pub const INVALID_LENGTH: NdisStatus = NdisStatus(ndis::NDIS_STATUS_INVALID_LENGTH);

@@ -14,7 +14,7 @@ use std::cell::UnsafeCell;
 use std::ptr::addr_of_mut;
 
 use ndis::ffi::{NdisAllocateSharedMemory, NdisFreeSharedMemory};
-use ndis::view::{NblQueue, OwnedNbl};
+use ndis::view::{NblQueue, OwnedNbl, ReceiveBuffers, Segment};
 use ndis::*;
 
 /// Bytes of a buffer, and how many a queue has.
@@ -30,7 +30,7 @@ pub(crate) struct Buffers {
     blocks: Vec<Block>,
     /// Where the structures live; they are reached by the pointers that lists have, so nothing here refers to them.
     _structures: Box<[UnsafeCell<Structures>]>,
-    lookahead: u32,
+    layout: ReceiveBuffers,
 }
 
 struct Block {
@@ -55,17 +55,24 @@ impl Buffers {
         queue: ULONG,
         lookahead: u32,
     ) -> Result<(Self, NblQueue), NDIS_STATUS> {
+        let layout =
+            ReceiveBuffers::new(ENTRY, lookahead, 1).ok_or(NDIS_STATUS_INVALID_PARAMETER)?;
         let mut buffers = Self {
             adapter,
             blocks: Vec::new(),
             _structures: Box::new([]),
-            lookahead,
+            layout,
         };
-        if lookahead > 0 {
-            buffers.allocate(queue, NdisSharedMemoryUsageReceiveLookahead, lookahead)?;
-            buffers.allocate(queue, NdisSharedMemoryUsageReceivePostLookahead, ENTRY)?;
-        } else {
-            buffers.allocate(queue, NdisSharedMemoryUsageReceive, ENTRY)?;
+        let usages: &[_] = match layout.segment_count() {
+            1 => &[NdisSharedMemoryUsageReceive],
+            _ => &[
+                NdisSharedMemoryUsageReceiveLookahead,
+                NdisSharedMemoryUsageReceivePostLookahead,
+            ],
+        };
+        for (block, usage) in usages.iter().enumerate() {
+            let length = layout.bytes(block, COUNT) as u32;
+            buffers.allocate(queue, *usage, length)?;
         }
         let structures: Box<[_]> = (0..COUNT)
             .map(|at| UnsafeCell::new(buffers.cut(queue, at)))
@@ -86,7 +93,7 @@ impl Buffers {
         &mut self,
         queue: ULONG,
         usage: NDIS_SHARED_MEMORY_USAGE,
-        entry: u32,
+        length: u32,
     ) -> Result<(), NDIS_STATUS> {
         let mut parameters = NDIS_SHARED_MEMORY_PARAMETERS::zeroed();
         parameters.Header = NDIS_OBJECT_HEADER {
@@ -97,7 +104,7 @@ impl Buffers {
         parameters.QueueId = queue;
         parameters.PreferredNode = MM_ANY_NODE_OK;
         parameters.Usage = usage;
-        parameters.Length = entry * COUNT;
+        parameters.Length = length;
         let mut allocation = std::ptr::null_mut();
         // SAFETY: the adapter's handle, and pointers to what they say; no scatter-gather list is asked for.
         let status =
@@ -115,33 +122,30 @@ impl Buffers {
 
     /// Buffer `at`, not linked yet: MDL i beside segment i.
     fn cut(&self, queue: ULONG, at: u32) -> Structures {
-        let piece = |block: &Block, offset: u32, length: u32| {
+        let piece = |block: &Block, segment: Segment| {
             let mdl = MDL {
                 MdlFlags: MDL_SOURCE_IS_NONPAGED_POOL,
-                MappedSystemVa: block.base.wrapping_add(offset as usize).cast(),
-                ByteCount: length,
+                MappedSystemVa: block.base.wrapping_add(segment.offset as usize).cast(),
+                ByteCount: segment.length,
                 ..MDL::zeroed()
             };
             let segment = NET_BUFFER_SHARED_MEMORY {
-                SharedMemoryHandle: block.handle,
-                SharedMemoryOffset: offset,
-                SharedMemoryLength: length,
+                SharedMemoryHandle: segment.handle,
+                SharedMemoryOffset: segment.offset,
+                SharedMemoryLength: segment.length,
                 ..NET_BUFFER_SHARED_MEMORY::zeroed()
             };
             (mdl, segment)
         };
-        let split = self.lookahead;
-        let (first, second) = match &self.blocks[..] {
-            [lookahead, rest] => (
-                piece(lookahead, at * split, split),
-                piece(rest, at * ENTRY + split, ENTRY - split),
-            ),
-            [only, ..] => (
-                piece(only, at * ENTRY, ENTRY),
-                (MDL::zeroed(), NET_BUFFER_SHARED_MEMORY::zeroed()),
-            ),
-            [] => unreachable!("a queue has a block"),
-        };
+        let none = (MDL::zeroed(), NET_BUFFER_SHARED_MEMORY::zeroed());
+        let blocks = [&self.blocks[0], &self.blocks[self.blocks.len() - 1]];
+        let handles = blocks.map(|block| block.handle);
+        let (first, second) = self
+            .layout
+            .segments(at, handles)
+            .expect("blocks of a few pages");
+        let first = piece(blocks[0], first);
+        let second = second.map_or(none, |second| piece(blocks[1], second));
         let mut list = NET_BUFFER_LIST::zeroed();
         list.SourceHandle = self.adapter;
         list.MiniportReserved[OWNER] = queue as usize as PVOID;
@@ -159,7 +163,7 @@ impl Buffers {
         if frame.len() > ENTRY as usize {
             return false;
         }
-        let split = match self.lookahead as usize {
+        let split = match self.layout.lookahead() as usize {
             0 => frame.len(),
             lookahead => frame.len().min(lookahead),
         };
@@ -169,7 +173,7 @@ impl Buffers {
             let nb = (*buffer.view().as_ptr()).FirstNetBuffer;
             let first = (*nb).MdlChain;
             put(first, head);
-            if !rest.is_empty() || self.lookahead > 0 {
+            if !rest.is_empty() || self.layout.segment_count() > 1 {
                 put((*first).Next, rest);
             }
             (*nb).CurrentMdl = first;

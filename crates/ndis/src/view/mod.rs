@@ -63,6 +63,7 @@
 //! A NET_BUFFER_LIST is read member by member, never as a whole: its size differs between Windows versions, and no reference to
 //! one is made.
 
+mod buffers;
 mod bytes;
 mod error;
 mod frame;
@@ -76,6 +77,7 @@ mod runs;
 mod segment;
 mod walk;
 
+pub use buffers::ReceiveBuffers;
 pub use bytes::{Data, Span};
 pub use error::{ViewError, Wrong};
 pub use frame::{Frames, NetBuffer};

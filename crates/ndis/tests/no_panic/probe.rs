@@ -12,7 +12,7 @@
 
 use core::panic::PanicInfo;
 
-use ndis::view::{check_header, elements, Block, Chain, Nbl, NblQueue, OwnedNbl};
+use ndis::view::{check_header, elements, Block, Chain, Nbl, NblQueue, OwnedNbl, ReceiveBuffers};
 use ndis::{NDIS_OBJECT_HEADER, NET_BUFFER_LIST};
 
 extern "C" {
@@ -155,9 +155,14 @@ unsafe fn request(
     // SAFETY: the caller's.
     let buffer = unsafe { core::slice::from_raw_parts(buffer, length) };
     let revision = check_header(header, 0x80, &[(1, 36), (2, 44)], length);
+    let buffers = ReceiveBuffers::new(array[0], array[1], array[2]);
+    let cut = buffers.map_or(0, |buffers| {
+        let first = buffers.segments(array[0], [core::ptr::null_mut(); 2]);
+        first.map_or(0, |(first, _)| first.offset as usize) ^ buffers.bytes(least, array[1]) as usize
+    });
     let array = elements(buffer, array[0], array[1], array[2], least);
     let bytes = array.map_or(0, |array| array.map(|element| element.len()).sum());
-    bytes ^ usize::from(revision.unwrap_or(0))
+    bytes ^ cut ^ usize::from(revision.unwrap_or(0))
 }
 
 /// Shows that the check can fail: an index that nobody checked.

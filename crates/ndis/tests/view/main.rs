@@ -7,6 +7,7 @@
 #![allow(unsafe_code, clippy::undocumented_unsafe_blocks)]
 
 mod arena;
+mod buffers;
 mod chains;
 mod frames;
 mod moves;

@@ -58,7 +58,7 @@ macro_rules! numbers {
     )+ };
 }
 
-numbers!(u16, u32, i32);
+numbers!(u16, u32, i32, u64);
 
 /// A word as wide as a pointer. Of a wider value a narrow caller sees the lower half.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

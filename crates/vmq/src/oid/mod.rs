@@ -21,6 +21,7 @@ mod completion;
 mod filters;
 mod indication;
 mod members;
+mod memory;
 mod queues;
 mod structure;
 mod structures;

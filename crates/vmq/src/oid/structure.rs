@@ -12,6 +12,9 @@ use crate::version::NdisVersion;
 
 /// A structure of a request or an indication, without its header.
 pub trait Structure: Default {
+    /// The type that its header says.
+    const OBJECT_TYPE: u8 = NDIS_OBJECT_TYPE_DEFAULT;
+
     /// The versions of NDIS that brought its revisions, from revision 1 on.
     const REVISIONS: &'static [NdisVersion];
 
@@ -57,7 +60,7 @@ pub trait Structure: Default {
             *entry = (known, Self::size(known, width));
         }
         let sizes = &sizes[..usize::from(newest).min(MOST_REVISIONS)];
-        let judged = check_header(&header, NDIS_OBJECT_TYPE_DEFAULT, sizes, from.len());
+        let judged = check_header(&header, Self::OBJECT_TYPE, sizes, from.len());
         let revision = judged.map_err(|error| match error.member {
             "NDIS_OBJECT_HEADER.Type" => NdisStatus::INVALID_PARAMETER.into(),
             "NDIS_OBJECT_HEADER.Revision" => NdisStatus::UNSUPPORTED_REVISION.into(),
@@ -77,7 +80,7 @@ pub trait Structure: Default {
         let to = &mut to[..end];
         to.fill(0);
         let [low, high] = (size as u16).to_le_bytes();
-        let header = [NDIS_OBJECT_TYPE_DEFAULT, revision, low, high];
+        let header = [Self::OBJECT_TYPE, revision, low, high];
         for (to, from) in to.iter_mut().zip(header) {
             *to = from;
         }

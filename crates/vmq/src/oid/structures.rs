@@ -8,11 +8,12 @@ use super::members::{Member, Members, PointerSized, UnionValue};
 use super::structure::Structure;
 use crate::version::NdisVersion;
 
-/// `structure! { NAME [versions that brought its revisions] { revision member: type, ... } }`
+/// `structure! { NAME [versions that brought its revisions] { revision member: type, ... } }`, with its type between name and
+/// versions if that is not DEFAULT.
 macro_rules! structure {
     (
         $(#[$attribute:meta])*
-        $name:ident [$($version:ident),+] {
+        $name:ident $($object_type:ident)? [$($version:ident),+] {
             $($since:literal $member:ident: $type:ty,)+
         }
     ) => {
@@ -24,6 +25,7 @@ macro_rules! structure {
         }
 
         impl Structure for $name {
+            $(const OBJECT_TYPE: u8 = ndis::$object_type;)?
             const REVISIONS: &'static [NdisVersion] = &[$(NdisVersion::$version),+];
 
             fn members(&mut self, revision: u8, members: &mut impl Members) {
@@ -221,6 +223,32 @@ structure! {
         1 flags: u32,
         1 filter_type: i32,
         1 filter_id: u32,
+    }
+}
+
+structure! {
+    /// [`ndis::NDIS_SHARED_MEMORY_PARAMETERS`].
+    SharedMemoryParameters [V6_20, V6_30] {
+        1 flags: u32,
+        1 queue_id: u32,
+        1 shared_memory_handle: PointerSized,
+        1 preferred_node: u32,
+        1 usage: i32,
+        1 length: u32,
+        1 virtual_address: PointerSized,
+        1 sg_list_buffer_length: u32,
+        1 sg_list_buffer: PointerSized,
+        2 vport_id: u32,
+    }
+}
+
+structure! {
+    /// [`ndis::NDIS_SHARED_MEMORY_PROVIDER_CHARACTERISTICS`].
+    SharedMemoryProviderCharacteristics NDIS_OBJECT_TYPE_SHARED_MEMORY_PROVIDER_CHARACTERISTICS [V6_20] {
+        1 flags: u32,
+        1 provider_context: PointerSized,
+        1 allocate_shared_memory_handler: PointerSized,
+        1 free_shared_memory_handler: PointerSized,
     }
 }
 

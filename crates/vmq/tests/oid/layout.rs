@@ -29,6 +29,13 @@ impl Mark for i32 {
     }
 }
 
+impl Mark for PointerSized {
+    fn mark(&mut self, number: u8) -> Vec<u8> {
+        self.0 = u64::from(number) | 0x8877_6655_4433_2200;
+        self.0.to_le_bytes()[..PointerWidth::NATIVE.bytes()].into()
+    }
+}
+
 impl Mark for UnionValue {
     fn mark(&mut self, number: u8) -> Vec<u8> {
         self.0 = std::array::from_fn(|at| number ^ (at as u8 + 1));
@@ -71,7 +78,7 @@ macro_rules! same {
             )+
             let mut written = structure.clone().to_bytes($revision, PointerWidth::NATIVE);
             assert_eq!(written.len(), usize::from($size), "the size that the header says");
-            assert_eq!(written[..2], [NDIS_OBJECT_TYPE_DEFAULT, $revision]);
+            assert_eq!(written[..2], [$ours::OBJECT_TYPE, $revision]);
             assert_eq!(written[2..4], $size.to_le_bytes());
             assert_eq!($ours::stride($revision, PointerWidth::NATIVE), size_of::<$windows>());
             let read = $ours::read(&written, PointerWidth::NATIVE, NdisVersion::V6_30);
@@ -224,6 +231,27 @@ same! {
         flags: Flags,
         vport_id: VPortId,
     }
+    memory_parameters_stand_as_on_windows: SharedMemoryParameters is NDIS_SHARED_MEMORY_PARAMETERS
+        in 2, NDIS_SIZEOF_SHARED_MEMORY_PARAMETERS_REVISION_2, {
+        flags: Flags,
+        queue_id: QueueId,
+        shared_memory_handle: SharedMemoryHandle,
+        preferred_node: PreferredNode,
+        usage: Usage,
+        length: Length,
+        virtual_address: VirtualAddress,
+        sg_list_buffer_length: SGListBufferLength,
+        sg_list_buffer: SGListBuffer,
+        vport_id: VPortId,
+    }
+    provider_characteristics_stand_as_on_windows: SharedMemoryProviderCharacteristics
+        is NDIS_SHARED_MEMORY_PROVIDER_CHARACTERISTICS
+        in 1, NDIS_SIZEOF_SHARED_MEMORY_PROVIDER_CHARACTERISTICS_REVISION_1, {
+        flags: Flags,
+        provider_context: ProviderContext,
+        allocate_shared_memory_handler: AllocateSharedMemoryHandler,
+        free_shared_memory_handler: FreeSharedMemoryHandler,
+    }
     filter_info_stands_as_on_windows: ReceiveFilterInfo is NDIS_RECEIVE_FILTER_INFO
         in 1, NDIS_SIZEOF_RECEIVE_FILTER_INFO_REVISION_1, {
         flags: Flags,
@@ -258,6 +286,8 @@ fn each_revision_has_its_size_for_both_widths() {
     assert_eq!(sizes::<ReceiveFilterInfoArray>(), same(&[20, 28]));
     assert_eq!(sizes::<ReceiveFilterCapabilities>(), same(&[56, 84]));
     assert_eq!(sizes::<ReceiveFilterMoveFilterParameters>(), same(&[24]));
+    assert_eq!(sizes::<SharedMemoryParameters>(), [(64, 40), (68, 44)]);
+    assert_eq!(sizes::<SharedMemoryProviderCharacteristics>(), [(32, 20)]);
     let whole = WIDTHS.map(|width| {
         (1..=3)
             .map(|revision| ReceiveQueueParameters::stride(revision, width))
@@ -358,6 +388,31 @@ fn members_behind_a_pointer_sized_one_stand_where_each_width_has_them() {
     }
 }
 
+/// The same for shared memory, `64-bit | 32-bit`.
+#[test]
+fn memory_parameters_stand_where_each_width_has_them() {
+    for (width, at) in [
+        (WIDTHS[1], [8, 16, 24, 28, 32, 40, 48, 56, 64]),
+        (WIDTHS[0], [8, 12, 16, 20, 24, 28, 32, 36, 40]),
+    ] {
+        let parameters = SharedMemoryParameters {
+            flags: 0,
+            queue_id: 0xa0,
+            shared_memory_handle: PointerSized(0xa1),
+            preferred_node: 0xa2,
+            usage: 0xa3,
+            length: 0xa4,
+            virtual_address: PointerSized(0xa5),
+            sg_list_buffer_length: 0xa6,
+            sg_list_buffer: PointerSized(0xa7),
+            vport_id: 0xa8,
+        };
+        let bytes = parameters.to_bytes(2, width);
+        let expected = [0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8];
+        assert_eq!(at.map(|at| bytes[at]), expected, "{width:?}");
+    }
+}
+
 /// Reads what a buffer has, writes it, and reads that again, in every revision that its version has.
 fn goes_round<S: Structure + Clone + PartialEq + std::fmt::Debug>(bytes: &[u8], skip: usize) {
     for width in WIDTHS {
@@ -366,12 +421,7 @@ fn goes_round<S: Structure + Clone + PartialEq + std::fmt::Debug>(bytes: &[u8], 
             let size = S::size(revision, width);
             let mut unaligned = bytes[..skip + size].to_vec();
             let [low, high] = (size as u16).to_le_bytes();
-            unaligned[skip..skip + 4].copy_from_slice(&[
-                NDIS_OBJECT_TYPE_DEFAULT,
-                revision,
-                low,
-                high,
-            ]);
+            unaligned[skip..skip + 4].copy_from_slice(&[S::OBJECT_TYPE, revision, low, high]);
             let (read, of) = S::read(&unaligned[skip..], width, version).unwrap();
             assert_eq!(of, revision);
             let written = read.clone().to_bytes(revision, width);
@@ -398,6 +448,8 @@ proptest! {
         goes_round::<ReceiveFilterMoveFilterParameters>(&bytes, skip);
         goes_round::<ReceiveFilterInfoArray>(&bytes, skip);
         goes_round::<ReceiveFilterInfo>(&bytes, skip);
+        goes_round::<SharedMemoryParameters>(&bytes, skip);
+        goes_round::<SharedMemoryProviderCharacteristics>(&bytes, skip);
     }
 
     #[test]

@@ -6,4 +6,5 @@ mod agreement;
 mod buffers;
 mod filters;
 mod layout;
+mod memory;
 mod queues;
