@@ -87,6 +87,7 @@ fn fuzz(report: &mut Report) {
         "ndis_view",
         "packet",
         "oid_requests",
+        "config_text",
     ] {
         report.run(
             &format!("fuzz {target}"),

@@ -28,6 +28,7 @@ mod output;
 mod run;
 mod sockets;
 mod status;
+pub mod trial;
 
 use std::process::ExitCode;
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use switch::policy::NetworkMode;
+
 use crate::cli::StatusArgs;
-use crate::control::{self, FilterView, PortView, StatusView, Traffic, WorkerView};
+use crate::control::{self, FilterView, NetworkView, PortView, StatusView, Traffic, WorkerView};
 use crate::directory;
 use crate::failure::Failure;
 use crate::output::{self, Align, Cell, DIM, GOOD, Table, WARN};
@@ -28,6 +30,7 @@ fn write(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
         pid,
         dir,
         uptime_seconds,
+        networks,
         ports,
         workers,
     } = status;
@@ -63,6 +66,10 @@ fn write(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
             )?;
         }
     }
+    if networks.len() > 1 {
+        writeln!(out)?;
+        write_networks(networks, out)?;
+    }
     write_drops(
         ports
             .iter()
@@ -71,6 +78,29 @@ fn write(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
     )?;
     writeln!(out)?;
     write_workers(workers, out)
+}
+
+/// One row for each network.
+pub(crate) fn write_networks(networks: &[NetworkView], out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new([
+        ("NETWORK", Align::Left),
+        ("MODE", Align::Left),
+        ("PORTS", Align::Right),
+        ("FILTERS", Align::Right),
+    ]);
+    for network in networks {
+        let mode = match network.mode {
+            NetworkMode::Switch => "switch",
+            NetworkMode::Hub => "hub",
+        };
+        table.push([
+            network.name.as_str().into(),
+            mode.into(),
+            output::grouped(network.ports as u64).into(),
+            output::grouped(network.filters as u64).into(),
+        ]);
+    }
+    table.write(out)
 }
 
 /// One row for each worker; what a turn costs is seen in the column of the nanoseconds a frame.
@@ -268,6 +298,7 @@ mod tests {
     fn port(name: &str, id: u16, state: &str, filters: Vec<FilterView>) -> PortView {
         PortView {
             name: name.to_owned(),
+            network: "default".to_owned(),
             mode: Mode::Server,
             socket: format!("/run/vmq/{name}.sock").into(),
             is_connected: state == "Running",
@@ -287,6 +318,15 @@ mod tests {
                 drops: BTreeMap::from([("no-buffers".to_owned(), 0), ("runt".to_owned(), 0)]),
                 ..PortCounters::default()
             },
+        }
+    }
+
+    fn network(name: &str, ports: usize) -> NetworkView {
+        NetworkView {
+            name: name.to_owned(),
+            mode: NetworkMode::Switch,
+            ports,
+            filters: 3 * ports,
         }
     }
 
@@ -343,6 +383,7 @@ mod tests {
             pid: 4711,
             dir: "/run/vmq".into(),
             uptime_seconds: 7_380,
+            networks: vec![network("default", 2), network("lab", 0)],
             ports: vec![web, db],
             workers: vec![worker, WorkerView { panics: 2, ..idle }],
         }
@@ -362,6 +403,10 @@ web-frontend  up           1  Running       1 234 567  1.81 GB    98 765  6.50 M
 db            waiting      2  Undefined             0      0 B         0      0 B        0
 
 db: the switch closed the last connection: the guest's transmit ring names descriptor 300 of 256
+
+NETWORK  MODE    PORTS  FILTERS
+default  switch      2        6
+lab      switch      0        0
 
 DROPPED AT    REASON      FRAMES
 web-frontend  no-buffers   1 204

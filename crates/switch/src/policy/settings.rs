@@ -26,8 +26,10 @@ pub struct PortPolicy {
     /// IPv6 router advertisements and redirects from the guest are dropped.
     pub router_guard: bool,
     /// The guest may use these IP addresses only: in IP headers, ARP and neighbour discovery. Unset: any.
+    #[schemars(length(max = 256))]
     pub allowed_addresses: Option<Vec<IpPrefix>>,
     /// Tried in order; the first that matches decides, and a frame that matches none passes.
+    #[schemars(length(max = 256))]
     pub rules: Vec<Rule>,
     /// How much the port may move.
     pub bandwidth: Bandwidth,
@@ -145,6 +147,7 @@ pub struct Bandwidth {
     /// What the guest receives: more than `maximum` is dropped.
     pub to_guest: Rate,
     /// Share of the switch's time while ports compete for it, `-MinimumBandwidthWeight`, 1 to 100; unset: 1.
+    #[schemars(range(min = 1, max = 100))]
     pub minimum_weight: Option<u8>,
 }
 
@@ -153,8 +156,10 @@ pub struct Bandwidth {
 #[serde(default, deny_unknown_fields)]
 pub struct Rate {
     /// Bits a second, of Ethernet frames without preamble and checksum; unset: any.
+    #[schemars(range(min = 10_000, max = 10_000_000_000_000_u64))]
     pub maximum: Option<u64>,
     /// Bytes that may come at once; unset: what comes in 10 ms, at least one largest frame.
+    #[schemars(range(min = 65_554, max = 1_073_741_824))]
     pub burst: Option<u64>,
 }
 
@@ -196,18 +201,25 @@ pub struct Learning {
 #[serde(default, deny_unknown_fields)]
 pub struct Impairment {
     /// How much later each frame goes on its way, in milliseconds.
+    #[schemars(range(min = 0.0, max = 10_000.0))]
     pub delay_ms: f64,
     /// The delay of each frame is up to this much more or less, in milliseconds.
+    #[schemars(range(min = 0.0, max = 10_000.0))]
     pub jitter_ms: f64,
     /// Percent of the frames that are lost.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub loss_percent: f64,
     /// Percent of the frames that go out twice.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub duplicate_percent: f64,
     /// Percent of the frames that overtake those delayed before them.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub reorder_percent: f64,
     /// Bits a second; unset: any.
+    #[schemars(range(min = 10_000, max = 10_000_000_000_000_u64))]
     pub rate: Option<u64>,
     /// Where the chances start from.
+    #[schemars(range(max = 9_223_372_036_854_775_807_u64))]
     pub seed: u64,
 }
 
@@ -220,6 +232,7 @@ pub struct NetworkPolicy {
     /// Multicast frames go only where somebody asked for them (IGMP, MLD).
     pub multicast_snooping: bool,
     /// Seconds that a learnt address is kept after its last frame.
+    #[schemars(range(min = 1))]
     pub max_age_seconds: u32,
 }
 

@@ -15,6 +15,7 @@ use std::path::Path as FilePath;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::assignment::Assignment;
 use super::mistake::{Mistake, Mistakes, Path, Step};
 use super::rejected::{Rejected, Source};
 
@@ -105,19 +106,21 @@ impl Document {
         }
     }
 
-    /// Puts `text` at `path`, in place of what is there, with what leads to it. Empty text takes away what is there, so that
-    /// the default holds.
-    pub(crate) fn assign(&mut self, path: &[&str], text: &str, place: &Place) {
+    /// Puts a text where its key says, in place of what is there, with what leads to it. Empty text takes away what is there,
+    /// so that the default holds.
+    pub(crate) fn assign(&mut self, assignment: &Assignment) {
+        let (path, text) = (assignment.path(), assignment.text());
         let Some((last, way)) = path.split_last() else {
             return;
         };
+        let place = Place::Word(assignment.word().to_owned());
         let mut node = &mut self.root;
         for key in way {
-            node = node.entry_or_table(key, place);
+            node = node.entry_or_table(key, &place);
         }
         node.remove_key(last);
         if !text.is_empty() {
-            node.insert(last, Node::of_word(text, place));
+            node.insert(last, Node::of_word(text, &place));
         }
     }
 

@@ -167,16 +167,25 @@ fn kind(schema: &Value) -> String {
     match (types[0], example.and_then(Value::as_str)) {
         (_, Some(example)) => format!("like {example}"),
         ("boolean", _) => "true|false".to_owned(),
-        ("integer", _) => "NUMBER".to_owned(),
-        ("number", _) => "DECIMAL".to_owned(),
+        ("integer" | "number", _) => match range(schema) {
+            (Some(least), Some(most)) => format!("{least}-{most}"),
+            _ => "NUMBER".to_owned(),
+        },
         ("array", _) => "LIST".to_owned(),
         _ => "TEXT".to_owned(),
     }
 }
 
+/// The least and the most that a number may be.
+fn range(schema: &Value) -> (Option<&Value>, Option<&Value>) {
+    let bound = |key| schema.get(key).filter(|bound| bound.is_number());
+    (bound("minimum"), bound("maximum"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Document, Rejected};
 
     #[test]
     fn every_setting_has_a_key_and_a_meaning() {
@@ -188,8 +197,52 @@ mod tests {
         assert_eq!(find("dhcp_guard").takes, "true|false");
         assert_eq!(find("mode").takes, "server|client");
         assert_eq!(find("vlan").takes, "transparent|untagged");
-        assert_eq!(find("vlan.access").takes, "NUMBER");
-        assert_eq!(find("bandwidth.from_guest.maximum").takes, "NUMBER");
+        assert_eq!(find("vlan.access").takes, "1-4094");
+        assert_eq!(find("mtu").takes, "68-65535");
+        assert_eq!(find("learning.no_moves").takes, "true|false");
         assert_eq!(find("mirror.to").takes, "TEXT");
+    }
+
+    /// A port with this at this key, if it is accepted.
+    fn accepts(path: &str, value: f64) -> bool {
+        let mut port = serde_json::json!({ "name": "a" });
+        let leaf = match value.fract() == 0.0 {
+            true => serde_json::json!(value as i128 as i64),
+            false => serde_json::json!(value),
+        };
+        let nested = path
+            .rsplit('.')
+            .fold(leaf, |inner, key| serde_json::json!({ key: inner }));
+        port[path.split('.').next().unwrap()] = nested[path.split('.').next().unwrap()].clone();
+        let mut rejected = Rejected::default();
+        let read = Document::of_json(&port).read(&mut rejected);
+        let ports = read.into_iter().collect();
+        let config = Config {
+            ports,
+            ..Config::default()
+        };
+        let mistakes = config.judge().err().unwrap_or_default();
+        let is_wrong =
+            |mistake: &crate::config::Mistake| mistake.path.to_string().starts_with("port");
+        rejected.is_empty() && !mistakes.0.iter().any(is_wrong)
+    }
+
+    #[test]
+    fn what_the_schema_forbids_is_refused() {
+        let mut bounds = 0;
+        for key in of_port() {
+            let Some((least, most)) = key.takes.split_once('-') else {
+                continue;
+            };
+            let (Ok(least), Ok(most)) = (least.parse::<f64>(), most.parse::<f64>()) else {
+                continue;
+            };
+            // The nearest that a float of this size can say.
+            let more = if most > 1e15 { most * 1.01 } else { most + 1.0 };
+            assert!(!accepts(&key.path, least - 1.0), "{} {least}", key.path);
+            assert!(!accepts(&key.path, more), "{} {most}", key.path);
+            bounds += 1;
+        }
+        assert!(bounds >= 15, "{bounds} keys have bounds");
     }
 }

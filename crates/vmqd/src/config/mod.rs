@@ -12,6 +12,7 @@
 //! ```
 
 mod address;
+mod assignment;
 mod difference;
 mod document;
 mod flat;
@@ -27,10 +28,11 @@ mod units;
 mod wanted;
 
 pub(crate) use self::address::AddressFilter;
+pub(crate) use self::assignment::Assignment;
 pub(crate) use self::difference::{Changes, Difference};
 pub(crate) use self::document::Document;
 pub(crate) use self::judge::{ApiPlan, check_name};
-pub(crate) use self::load::{Loaded, load};
+pub(crate) use self::load::{Loaded, load, read};
 pub(crate) use self::mistake::{Kind, Mistake, Mistakes, Path};
 pub(crate) use self::rejected::Rejected;
 pub(crate) use self::save::{SaveError, rewrite};

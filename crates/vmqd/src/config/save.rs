@@ -33,8 +33,11 @@ pub(crate) fn rewrite(args: &RunArgs, text: &str, running: &Config) -> Result<St
         return Err(SaveError::OfOption(name.clone()));
     }
     let not_the_same = |why: &dyn ToString| SaveError::NotTheSame(why.to_string());
-    let mut document: DocumentMut = text.parse().map_err(|error| not_the_same(&error))?;
     let loaded = read(args, Some(text.to_owned())).map_err(|error| not_the_same(&error))?;
+    if Difference::between(&loaded.config, running).is_nothing() {
+        return Ok(text.to_owned());
+    }
+    let mut document: DocumentMut = text.parse().map_err(|error| not_the_same(&error))?;
     edit_list(
         &mut document,
         "network",
@@ -48,12 +51,20 @@ pub(crate) fn rewrite(args: &RunArgs, text: &str, running: &Config) -> Result<St
     let [before, after] = [&loaded.config.ports, &running.ports]
         .map(|ports| ports.iter().filter(is_of_file).cloned().collect::<Vec<_>>());
     edit_list(&mut document, "port", &before, &after);
-    let text = document.to_string();
+    let text = match ends_in_crlf(text) {
+        true => document.to_string().replace('\n', "\r\n"),
+        false => document.to_string(),
+    };
     match read(args, Some(text.clone())) {
         Ok(written) if Difference::between(&written.config, running).is_nothing() => Ok(text),
         Ok(_) => Err(not_the_same(&"other values")),
         Err(error) => Err(not_the_same(&error)),
     }
+}
+
+/// Whether every line of the text ends as Windows ends lines. What edits it knows the other end only.
+fn ends_in_crlf(text: &str) -> bool {
+    text.contains('\n') && text.matches('\n').count() == text.matches("\r\n").count()
 }
 
 /// Whether the file has a port of this name.

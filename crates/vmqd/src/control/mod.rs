@@ -47,7 +47,8 @@ use axum::serve::ListenerExt;
 pub(crate) use self::client::{ClientError, status_of};
 pub(crate) use self::token::Token;
 pub(crate) use self::view::{
-    FilterView, PairView, PortCounters, PortView, QueueView, StatusView, Traffic, WorkerView,
+    FilterView, NetworkView, PairView, PortCounters, PortView, QueueView, StatusView, Traffic,
+    WorkerView,
 };
 use crate::live::Live;
 

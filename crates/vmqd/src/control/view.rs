@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use switch::policy::NetworkMode;
 use vmq::Mac;
 
 use crate::config::Mode;
@@ -17,14 +18,28 @@ pub(crate) struct StatusView {
     pub(crate) pid: u32,
     pub(crate) dir: PathBuf,
     pub(crate) uptime_seconds: u64,
-    /// By name.
+    pub(crate) networks: Vec<NetworkView>,
+    /// In the order of the configuration.
     pub(crate) ports: Vec<PortView>,
     pub(crate) workers: Vec<WorkerView>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct NetworkView {
+    pub(crate) name: String,
+    /// How frames find their ports.
+    pub(crate) mode: NetworkMode,
+    /// How many ports it has.
+    pub(crate) ports: usize,
+    /// How many filters it has, configured and learnt.
+    pub(crate) filters: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PortView {
     pub(crate) name: String,
+    /// The network that it is in.
+    pub(crate) network: String,
     pub(crate) mode: Mode,
     pub(crate) socket: PathBuf,
     /// A frontend is at the socket.

@@ -205,6 +205,7 @@ mod tests {
         };
         PortView {
             name: name.to_owned(),
+            network: "default".to_owned(),
             mode: Mode::Server,
             socket: "/nowhere".into(),
             is_connected: true,

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use switch::{DropReason, PairStatus, PortStatus, Status, Totals, WorkerStatus};
+use switch::{DropReason, NetworkStatus, PairStatus, PortStatus, Status, Totals, WorkerStatus};
 
 use crate::config::{Config, Mode};
 use crate::control::{
-    FilterView, PairView, PortCounters, PortView, QueueView, StatusView, Traffic, WorkerView,
+    FilterView, NetworkView, PairView, PortCounters, PortView, QueueView, StatusView, Traffic,
+    WorkerView,
 };
 
 /// What the switch says, with what it does not know of its ports.
@@ -24,8 +25,18 @@ pub(super) fn status(status: &Status, config: &Config) -> StatusView {
         pid: std::process::id(),
         dir: config.switch.dir.clone(),
         uptime_seconds: status.uptime_seconds,
+        networks: status.networks.iter().map(network_view).collect(),
         ports: ports.collect(),
         workers: status.workers.iter().map(worker_view).collect(),
+    }
+}
+
+fn network_view(network: &NetworkStatus) -> NetworkView {
+    NetworkView {
+        name: network.name.clone(),
+        mode: network.policy.mode,
+        ports: network.ports,
+        filters: network.filters,
     }
 }
 
@@ -38,6 +49,7 @@ fn port_view(port: &PortStatus, mode: Mode, socket: PathBuf) -> PortView {
     });
     PortView {
         name: port.name.clone(),
+        network: port.network.clone(),
         mode,
         socket,
         is_connected: port.is_connected,

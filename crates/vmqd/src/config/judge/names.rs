@@ -14,6 +14,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), (&'static str, &'static str)>
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     match name {
         "" => Err(("the name is empty", RULE)),
+        // A URL's path cannot carry them.
+        "." | ".." => Err(("a name of dots alone leads elsewhere", RULE)),
         _ if name.len() > 32 => Err(("the name is longer than 32 characters", RULE)),
         _ if name.bytes().all(is_plain) => Ok(()),
         _ => Err(("the name has a character that is not allowed", RULE)),

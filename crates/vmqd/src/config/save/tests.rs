@@ -149,6 +149,15 @@ fn a_default_is_not_written_but_taken_away() {
 }
 
 #[test]
+fn lines_end_as_they_did() {
+    let text = "# Mine.\r\n[[port]]\r\nname = 'a'\r\n";
+    let after = edited(text, |running| running.ports[0].mtu = Some(1500));
+    assert_eq!(after, "# Mine.\r\n[[port]]\r\nname = 'a'\r\nmtu = 1500\r\n");
+    let mixed = "# Mine.\r\n[[port]]\nname = 'a'\r\n";
+    assert_eq!(edited(mixed, |_| {}), mixed);
+}
+
+#[test]
 fn ports_in_one_line_are_edited_too() {
     let text = "port = [{ name = 'a' }, { name = 'b', mtu = 1500 }]\n";
     let after = edited(text, |running| {

@@ -11,7 +11,6 @@ use switch::policy::VlanMode;
 use switch::{Idle, WhenFull};
 use vmq::{VlanId, VlanTest};
 
-use super::load::read;
 use super::*;
 use crate::cli::RunArgs;
 

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::super::document::Place;
 use super::*;
 
 #[test]
@@ -80,9 +79,7 @@ fn a_port_of_the_command_line_that_the_file_has_is_that_port() {
 fn assigned(port: &serde_json::Value, words: &[&str]) -> Result<PortConfig, String> {
     let mut document = Document::of_json(port);
     for word in words {
-        let (path, text) = word.split_once('=').unwrap();
-        let path: Vec<_> = path.split('.').collect();
-        document.assign(&path, text, &Place::Word((*word).to_owned()));
+        document.assign(&word.parse().unwrap());
     }
     let mut rejected = Rejected::default();
     let read = document.read(&mut rejected);

@@ -17,6 +17,10 @@ fn names_are_short_plain_and_unique() {
         &format!("[[port]]\nname = '{}'", "a".repeat(33)),
         &format!("f:2:8: port.name: the name is longer than 32 characters: {RULE}"),
     );
+    assert_objection(
+        "[[port]]\nname = '..'",
+        &format!("f:2:8: port.name: a name of dots alone leads elsewhere: {RULE}"),
+    );
     let longest = format!("[[port]]\nname = '{}'", "a".repeat(32));
     assert!(judged(&longest, &args(&[])).is_ok());
     assert_objection(
