@@ -113,6 +113,22 @@ impl<T: Word> Array<T> {
             .map_or(T::ZERO, |word| unsafe { T::load(word, Acquire) })
     }
 
+    /// The `index`th word and the one behind it, that one first and as by [`load_acquire`](Self::load_acquire): if it says that
+    /// the other was written, the other is as it was written. Callers see to it that both are there; words that are not read as
+    /// zero.
+    #[inline]
+    pub fn load_pair(&self, index: usize) -> [T; 2] {
+        debug_assert!(index + 1 < self.count, "pair {index} of {}", self.count);
+        if index >= self.count.saturating_sub(1) {
+            return [T::ZERO; 2];
+        }
+        // SAFETY: by the invariant, places with an index below `count` are inside the mapping.
+        unsafe {
+            let second = T::load(self.base.add(index + 1), Acquire);
+            [T::load(self.base.add(index), Relaxed), second]
+        }
+    }
+
     /// Stores the `index`th word, relaxed. Callers see to it that `index` is less than [`count`](Self::count); a word that
     /// is not there is not written.
     #[inline]
@@ -234,6 +250,16 @@ mod tests {
         let window = mapping.window(8, 16).unwrap();
         assert_eq!(window.read_word::<u32>(12), Some(0xdead_beef));
         assert_eq!(mapping.window(24, 4).unwrap().read_word::<u32>(0), Some(0));
+    }
+
+    #[test]
+    fn a_pair_is_two_words_of_the_array() {
+        let mapping = Mapping::anonymous(64).unwrap();
+        let array = Array::<u32>::new(&mapping, 0, 4, 0).unwrap();
+        (0..4).for_each(|at| array.write(at, at as u32));
+        assert_eq!((array.load_pair(0), array.load_pair(2)), ([0, 1], [2, 3]));
+        let beyond = catch_unwind(AssertUnwindSafe(|| array.load_pair(3)));
+        assert!(beyond.map_or(cfg!(debug_assertions), |pair| pair == [0, 0]));
     }
 
     #[test]

@@ -204,15 +204,6 @@ impl Chains {
         self.count < self.entries.len() && self.bufs.len() - self.filled >= self.longest
     }
 
-    /// Adds a chain of one buffer that is not empty. The caller asked [`Chains::has_room`].
-    #[inline]
-    pub(crate) fn push_single(&mut self, head: u16, buf: Buf, is_writable: bool) {
-        if let Some(entry) = self.entries.get_mut(self.count) {
-            *entry = Entry::single(head, buf, is_writable);
-            self.count += 1;
-        }
-    }
-
     /// Where the next chains go, at most `max`, if they are of one buffer each; [`Chains::filled_in`] says how many came.
     #[inline]
     pub(crate) fn vacant(&mut self, max: usize) -> &mut [Entry] {
@@ -441,7 +432,8 @@ mod tests {
         chains.begin(9);
         chains.push(buf(1), false).unwrap();
         chains.abandon();
-        chains.push_single(7, buf(3), true);
+        chains.vacant(1)[0] = Entry::single(7, buf(3), true);
+        chains.filled_in(1);
         assert_eq!(chains.chain(2).writable(), [buf(3)]);
         let [readable, writable] = [0, 1].map(|which| {
             let only: Vec<_> = match which {

@@ -32,6 +32,7 @@ use shmem::{Array, GuestMemory};
 use self::descriptor::Descriptor;
 use self::list::List;
 use self::position::Position;
+use crate::chain::Entry;
 use crate::place::Place;
 use crate::{Area, Chains, Layout, Lease, Leases, MAX_SIZE, RingError, Used};
 
@@ -164,7 +165,14 @@ impl Ring {
         let mut at = self.avail;
         let mut room = self.size - self.busy;
         let mut end = Ok(());
-        while count < max && chains.has_room() {
+        while count < max {
+            let singles = self.take_singles(at, room.min((max - count).min(0xffff) as u16), chains);
+            at = at.after(singles, self.size);
+            room -= singles;
+            count += usize::from(singles);
+            if count == max || !chains.has_room() {
+                break;
+            }
             let Some(first) = self.list.available(at) else {
                 self.seen = 0;
                 break;
@@ -242,21 +250,19 @@ impl Ring {
         let ahead = lease.start().wrapping_sub(self.leases.published());
         let start = self.used.after(ahead, self.size);
         let (mut at, mut left) = (start, lease.count());
-        let mut first = None;
-        for used in entries {
+        let mut first = 0;
+        for (number, used) in entries.enumerate() {
             let slots = self.slots.get_mut(usize::from(used.head));
             let slots = slots.map_or(0, std::mem::take);
-            debug_assert!(
-                (1..=left).contains(&slots),
-                "chain {} is none of the lease's",
-                used.head
-            );
-            if !(1..=left).contains(&slots) {
+            // Of no chain the 0 is the largest number.
+            let is_of_lease = slots.wrapping_sub(1) < left;
+            debug_assert!(is_of_lease, "chain {} is none of the lease's", used.head);
+            if !is_of_lease {
                 return;
             }
             let word = Descriptor::used_word(used, at.wrap);
-            if first.is_none() {
-                first = Some(word);
+            if number == 0 {
+                first = word;
             } else {
                 self.list.write(at.index, word);
             }
@@ -264,9 +270,9 @@ impl Ring {
             left -= slots;
         }
         debug_assert_eq!(left, 0, "a lease is completed whole");
-        let (0, Some(first)) = (left, first) else {
+        if left > 0 {
             return;
-        };
+        }
         // Release: the lease's other words, and the buffers' contents of every lease published with this one, whose workers
         // were here before us, under the same lock.
         self.list.publish(start.index, first);
@@ -313,8 +319,30 @@ impl Ring {
         self.wish_for(DISABLE << 16);
     }
 
-    /// Takes the chain whose first descriptor is available at `at`. Gives its slots.
-    #[inline]
+    /// The usual case, in a tight loop: chains of one buffer, at most `max`, from `at` on. It ends at the ring's end, and before
+    /// whatever is no such chain or breaks a rule. Says how many they are.
+    fn take_singles(&mut self, at: Position, max: u16, chains: &mut Chains) -> u16 {
+        let max = max.min(self.size - at.index);
+        let slots = &mut *self.slots;
+        let mut taken = 0;
+        for (entry, index) in chains.vacant(max.into()).iter_mut().zip(at.index..) {
+            let descriptor = self.list.descriptor(index);
+            if !descriptor.is_available_single(at.wrap) {
+                break;
+            }
+            let id = descriptor.id();
+            match slots.get_mut(usize::from(id)) {
+                Some(place) if *place == 0 => *place = 1,
+                _ => break,
+            }
+            *entry = Entry::single(id, descriptor.buf(), descriptor.is_writable());
+            taken += 1;
+        }
+        chains.filled_in(taken.into());
+        taken
+    }
+
+    /// Takes the chain whose first descriptor is available at `at`, of whatever kind. Gives its slots.
     fn take_one(
         &mut self,
         at: Position,
@@ -326,22 +354,6 @@ impl Ring {
         if room == 0 {
             return Err(RingError::SlotInFlight { slot: at.index });
         }
-        if !first.is_single() {
-            return self.take_list(at, first, room, memory, chains);
-        }
-        *self.free_id(at, first.id)? = 1;
-        chains.push_single(first.id, first.buf, first.is_writable());
-        Ok(1)
-    }
-
-    fn take_list(
-        &mut self,
-        at: Position,
-        first: Descriptor,
-        room: u16,
-        memory: &GuestMemory,
-        chains: &mut Chains,
-    ) -> Result<u16, RingError> {
         let (slots, id) = self.list.read(at, first, room, memory, chains)?;
         match self.free_id(at, id) {
             Ok(place) => {

@@ -24,71 +24,89 @@ const USED: u16 = 1 << 15;
 /// Read once, then judged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Descriptor {
-    pub(super) buf: Buf,
-    pub(super) id: u16,
-    flags: u16,
+    gpa: u64,
+    /// Everything else, as the second word has it.
+    rest: u64,
 }
 
 impl Descriptor {
     /// From the two words as they lie in memory.
     #[inline]
-    pub(super) fn from_words(gpa: u64, rest: u64) -> Self {
-        let rest = u64::from_le(rest);
-        Self {
-            buf: Buf {
-                gpa: u64::from_le(gpa),
-                len: rest as u32,
-            },
-            id: (rest >> 32) as u16,
-            flags: (rest >> 48) as u16,
-        }
+    pub(super) fn from_words(words: [u64; 2]) -> Self {
+        let [gpa, rest] = words.map(u64::from_le);
+        Self { gpa, rest }
     }
 
     /// From its bytes in memory.
     #[inline]
     pub(super) fn from_bytes(bytes: [u8; BYTES]) -> Self {
-        let [gpa, rest] =
-            [0, 8].map(|at| u64::from_ne_bytes(std::array::from_fn(|i| bytes[at + i])));
-        Self::from_words(gpa, rest)
+        let words = [0, 8].map(|at| u64::from_ne_bytes(std::array::from_fn(|i| bytes[at + i])));
+        Self::from_words(words)
     }
 
     /// The second word of a used descriptor, as it lies in memory, in a round of this wrap counter.
     #[inline]
     pub(super) fn used_word(used: Used, wrap: bool) -> u64 {
         let round = if wrap { AVAIL | USED } else { 0 };
-        let flags = round | if used.written > 0 { WRITE } else { 0 };
+        let written = if used.written > 0 { WRITE } else { 0 };
+        let flags = round | written;
         let word = u64::from(used.written) | u64::from(used.head) << 32 | u64::from(flags) << 48;
         word.to_le()
     }
 
-    /// Whether a second word, as it lies in memory, says that the driver made its descriptor available in a round of this
-    /// wrap counter.
+    /// Whether the driver made it available in a round of this wrap counter.
     #[inline]
-    pub(super) fn is_available(rest: u64, wrap: bool) -> bool {
-        let flags = (u64::from_le(rest) >> 48) as u16;
-        flags & (AVAIL | USED) == if wrap { AVAIL } else { USED }
+    pub(super) fn is_available(self, wrap: bool) -> bool {
+        self.flags(AVAIL | USED) == available(wrap)
     }
 
-    /// Whether it is a whole chain by itself, as most are.
+    /// Whether it is available, and a whole chain by itself, as most are.
     #[inline]
-    pub(super) fn is_single(self) -> bool {
-        self.flags & (NEXT | INDIRECT) == 0 && self.buf.len != 0
+    pub(super) fn is_available_single(self, wrap: bool) -> bool {
+        (self.flags(AVAIL | USED | NEXT | INDIRECT) == available(wrap)) & (self.rest as u32 != 0)
+    }
+
+    /// What it names.
+    #[inline]
+    pub(super) fn buf(self) -> Buf {
+        Buf {
+            gpa: self.gpa,
+            len: self.rest as u32,
+        }
+    }
+
+    /// The driver's name of the chain that it ends.
+    #[inline]
+    pub(super) fn id(self) -> u16 {
+        (self.rest >> 32) as u16
     }
 
     #[inline]
     pub(super) fn goes_on(self) -> bool {
-        self.flags & NEXT != 0
+        self.flags(NEXT) != 0
     }
 
     #[inline]
     pub(super) fn is_writable(self) -> bool {
-        self.flags & WRITE != 0
+        self.flags(WRITE) != 0
     }
 
     #[inline]
     pub(super) fn is_indirect(self) -> bool {
-        self.flags & INDIRECT != 0
+        self.flags(INDIRECT) != 0
     }
+
+    /// Those of `wanted` that it has, where they stand in the word.
+    #[inline]
+    fn flags(self, wanted: u16) -> u64 {
+        self.rest & u64::from(wanted) << 48
+    }
+}
+
+/// What AVAIL and USED are of a descriptor that is available in a round of this wrap counter (virtio 1.2 section 2.8.1).
+#[inline]
+fn available(wrap: bool) -> u64 {
+    u64::from(if wrap { AVAIL } else { USED }) << 48
 }
 
 #[cfg(test)]
@@ -107,9 +125,9 @@ mod tests {
             gpa: 0x1122_3344_5566_7788,
             len: 0xdead_beef,
         };
-        assert_eq!((descriptor.buf, descriptor.id), (buf, 0x0102));
+        assert_eq!((descriptor.buf(), descriptor.id()), (buf, 0x0102));
         assert!(descriptor.goes_on() && descriptor.is_writable());
-        assert!(!descriptor.is_indirect() && !descriptor.is_single());
+        assert!(!descriptor.is_indirect());
     }
 
     // Virtio 1.2 section 2.8.1.
@@ -118,9 +136,15 @@ mod tests {
         for wrap in [false, true] {
             for (avail, used) in [(false, false), (false, true), (true, false), (true, true)] {
                 let flags = if avail { AVAIL } else { 0 } | if used { USED } else { 0 };
-                let word = (u64::from(flags) << 48).to_le();
+                let [word, more] =
+                    [flags, flags | NEXT].map(|flags| (u64::from(flags) << 48 | 1).to_le());
                 let is_available = avail == wrap && used != wrap;
-                assert_eq!(Descriptor::is_available(word, wrap), is_available);
+                let [one, list, empty] = [word, more, word & !1_u64.to_le()]
+                    .map(|rest| Descriptor::from_words([0, rest]));
+                assert_eq!(one.is_available(wrap), is_available);
+                assert_eq!(one.is_available_single(wrap), is_available);
+                assert_eq!(list.is_available(wrap), is_available);
+                assert!(!list.is_available_single(wrap) && !empty.is_available_single(wrap));
             }
             let used = Used {
                 head: 7,
@@ -133,9 +157,8 @@ mod tests {
                 7 << 32 | u64::from(expected) << 48,
                 "nothing written, so no write flag"
             );
-            assert!(
-                !Descriptor::is_available(word, wrap) && !Descriptor::is_available(word, !wrap)
-            );
+            let used = Descriptor::from_words([0, word]);
+            assert!(!used.is_available(wrap) && !used.is_available(!wrap));
         }
     }
 }

@@ -34,20 +34,22 @@ impl List {
         }
     }
 
+    /// What lies in a slot, to be judged: a descriptor of the driver's, of ours, or one that is being written.
+    #[inline]
+    pub(super) fn descriptor(&self, index: u16) -> Descriptor {
+        // Acquire: the descriptor, and those behind it that were made available together with it.
+        Descriptor::from_words(self.words.load_pair(2 * usize::from(index)))
+    }
+
     /// The descriptor there, if the driver made it available.
     #[inline]
     pub(super) fn available(&self, at: Position) -> Option<Descriptor> {
-        let word = 2 * usize::from(at.index);
-        // Acquire: the descriptor, and those behind it that were made available together with it.
-        let rest = self.words.load_acquire(word + 1);
-        Descriptor::is_available(rest, at.wrap)
-            .then(|| Descriptor::from_words(self.words.read(word), rest))
+        Some(self.descriptor(at.index)).filter(|descriptor| descriptor.is_available(at.wrap))
     }
 
     #[inline]
     pub(super) fn is_available(&self, at: Position) -> bool {
-        let rest = self.words.load_acquire(2 * usize::from(at.index) + 1);
-        Descriptor::is_available(rest, at.wrap)
+        self.available(at).is_some()
     }
 
     /// Writes the second word of a used descriptor.
@@ -93,14 +95,14 @@ impl List {
         if first.is_indirect() {
             self.walk_indirect(head, first, memory, chains)?;
             chains.finish()?;
-            return Ok((1, first.id));
+            return Ok((1, first.id()));
         }
         let (mut descriptor, mut at, mut slots) = (first, start, 1);
         loop {
-            chains.push(descriptor.buf, descriptor.is_writable())?;
+            chains.push(descriptor.buf(), descriptor.is_writable())?;
             if !descriptor.goes_on() {
                 chains.finish()?;
-                return Ok((slots, descriptor.id));
+                return Ok((slots, descriptor.id()));
             }
             at = at.after(1, self.size);
             if slots == self.size {
@@ -129,7 +131,7 @@ impl List {
         memory: &GuestMemory,
         chains: &mut Chains,
     ) -> Result<(), RingError> {
-        let Buf { gpa, len } = pointer.buf;
+        let Buf { gpa, len } = pointer.buf();
         if !self.indirect {
             return Err(RingError::IndirectNotNegotiated { head });
         }
@@ -151,7 +153,7 @@ impl List {
             let read = entry.read(&mut bytes);
             debug_assert_eq!(read, bytes.len());
             let descriptor = Descriptor::from_bytes(bytes);
-            chains.push(descriptor.buf, descriptor.is_writable())?;
+            chains.push(descriptor.buf(), descriptor.is_writable())?;
         }
         Ok(())
     }
