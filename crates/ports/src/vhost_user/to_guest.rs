@@ -42,12 +42,14 @@ enum NoRoom {
 
 impl ToGuestRing {
     pub(super) fn new(
-        ring: Ring,
+        mut ring: Ring,
         memory: Arc<GuestMemory>,
         call: Arc<Call>,
         mergeable: bool,
         accepts: Offloads,
     ) -> Self {
+        // Who has frames for the guest looks for its buffers: a kick would cost it a system call for nothing.
+        ring.disarm();
         let state = Mutex::new(State {
             chains: Chains::new(nbl::BURST, ring.size()),
             ring,

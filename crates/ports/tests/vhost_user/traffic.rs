@@ -124,6 +124,29 @@ fn what_a_worker_did_is_counted() {
     assert!(worker.calls > 0 && worker.busy_ns > 0, "{worker:?}");
 }
 
+/// Whoever has frames for a guest looks for its buffers. With event indices one kick comes all the same: there is no index
+/// that means never.
+#[test]
+fn a_guest_that_posts_its_buffers_again_is_not_asked_to_kick() {
+    for (packed, event_idx) in [(false, false), (false, true), (true, false), (true, true)] {
+        let bench = Bench::new(1, 2);
+        let options = GuestOptions {
+            packed,
+            event_idx,
+            ..GuestOptions::default()
+        };
+        let [mut a, mut b] = [0, 1].map(|port| bench.attach(port, options));
+        b.guest.to_guest.events().take_kicks();
+        for which in 0..600 {
+            a.send_all([&frame(BROADCAST, A, which, 60)[..]]);
+            b.receive(1);
+            b.guest.flush();
+        }
+        let kicks = b.guest.to_guest.events().take_kicks();
+        assert!(kicks <= u64::from(event_idx), "{kicks} kicks, {options:?}");
+    }
+}
+
 #[test]
 fn a_stream_between_two_guests_loses_nothing() {
     for (workers, packed) in [(1, false), (2, false), (1, true), (2, true)] {
