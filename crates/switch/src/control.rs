@@ -7,13 +7,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nbl::Pool;
-use shmem::{Handle, Mapping};
-use vmq::Tick;
+use shmem::Mapping;
+use vmq::{Tick, Usage};
 
 use crate::balance::{self, Alarm};
 use crate::event::{EventLog, Events};
 use crate::learning::{self, Learner, Note};
 use crate::mailbox::{Command, Mailbox};
+use crate::memory::Block;
 use crate::offload::Finisher;
 use crate::policy::NetworkPolicy;
 use crate::port::{FaultSink, FromGuest, PortId, ToGuest};
@@ -91,15 +92,14 @@ impl Switch {
         for (worker, set_up) in options.workers.into_iter().enumerate() {
             let mut pool = Pool::new(nbl::BURST, SEGMENTS)
                 .map_err(|source| StartError::Memory { worker, source })?;
-            let [handle] = state
-                .blocks
-                .register(pool.lookahead(), 0, pool.lookahead().len())[..]
-            else {
-                unreachable!("a lookahead buffer of a few KiB is one block")
+            let mut register = |usage, mapping: &Arc<Mapping>| {
+                let handle = state.register_host(usage, mapping);
+                handle.map_err(|status| StartError::Refused { worker, status })
             };
+            let handle = register(Usage::ReceiveLookahead, pool.lookahead())?;
             pool.set_lookahead_handle(handle);
-            let finisher = Finisher::new(&mut state.blocks)
-                .map_err(|source| StartError::Memory { worker, source })?;
+            let memory = |source| StartError::Memory { worker, source };
+            let finisher = Finisher::new(memory, register)?;
             let learner = Learner::new(to_control.clone());
             let bench = Bench {
                 worker,
@@ -278,17 +278,26 @@ impl Switch {
         self.state().disconnect(port, reason, &self.workers);
     }
 
-    /// Registers guest memory, in blocks of at most 4 GiB. In force before any ring started after it.
-    pub fn register(&self, mapping: &Arc<Mapping>, offset: u64, len: u64) -> Vec<Handle> {
-        self.state().blocks.register(mapping, offset, len)
+    /// Registers memory of the machine behind `port`, in blocks of at most 4 GiB, in order. In force before any ring started
+    /// after it; until it is released, or the port's queue is freed.
+    ///
+    /// # Errors
+    /// [`PortError`], with nothing registered: there is no such port, the range is empty or leaves the mapping, or there are
+    /// too many blocks.
+    pub fn register(
+        &self,
+        port: PortId,
+        mapping: &Arc<Mapping>,
+        offset: u64,
+        len: u64,
+    ) -> Result<Vec<Block>, PortError> {
+        self.state().register(port, mapping, offset, len)
     }
 
     /// Forgets blocks. Back when no worker uses them any more, so that the caller may unmap.
-    pub fn release(&self, handles: &[Handle]) {
+    pub fn release(&self, blocks: Vec<Block>) {
         let mut state = self.state();
-        for &handle in handles {
-            state.blocks.remove(handle);
-        }
+        state.release(blocks);
         state.publish_and_wait(&self.workers);
     }
 

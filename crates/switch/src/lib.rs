@@ -29,6 +29,7 @@ mod ethernet;
 mod event;
 mod learning;
 mod mailbox;
+mod memory;
 mod meter;
 mod mtu;
 pub mod offload;
@@ -50,6 +51,7 @@ pub use counters::{Counters, Lane, Totals};
 pub use doorbell::{Doorbell, Token, Waker};
 pub use drop_reason::DropReason;
 pub use event::{Event, Events, News, Occurrence};
+pub use memory::Block;
 pub use port::{Fault, FaultSink, FromGuest, PortId, Pull, ToGuest, WhenFull};
 pub use reservation::{Filled, Reservation};
 pub use spec::{

@@ -86,6 +86,14 @@ pub enum StartError {
         /// What the operating system said.
         source: shmem::MapError,
     },
+    /// The engine refused to have a worker's memory registered.
+    #[error("the memory of worker {worker} is not registered: {status}")]
+    Refused {
+        /// Which worker.
+        worker: usize,
+        /// The engine's answer.
+        status: NdisStatus,
+    },
     /// A thread could not be started, or not on its CPU.
     #[error("worker {worker} cannot run{}: {source}", .cpu.map(|cpu| format!(" on CPU {cpu}")).unwrap_or_default())]
     Thread {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rustix::fs::fstat;
 use rustix::param::page_size;
-use shmem::{GuestMemory, Handle, Mapping, Region};
-use switch::Switch;
+use shmem::{GuestMemory, Mapping, Region};
+use switch::{Block, PortId, Switch};
 use vhost::vhost_user::message::{VhostUserMemoryRegion, VhostUserSingleMemoryRegion};
 
 use super::features::MAX_REGIONS;
@@ -51,7 +51,7 @@ pub(super) struct Memory {
 struct Mapped {
     place: Place,
     mapping: Arc<Mapping>,
-    handles: Vec<Handle>,
+    blocks: Vec<Block>,
     /// Device and inode of the file.
     file: Option<(u64, u64)>,
     /// How often it was added: QEMU adds and removes each region once for every queue pair.
@@ -97,11 +97,12 @@ impl Memory {
     pub(super) fn replace(
         &mut self,
         switch: &Switch,
+        port: PortId,
         regions: Vec<(Place, File)>,
     ) -> Result<(), String> {
         self.clear(switch);
         for (place, file) in regions {
-            self.map(switch, place, &file)?;
+            self.map(switch, port, place, &file)?;
         }
         self.rebuild()
     }
@@ -132,11 +133,17 @@ impl Memory {
     }
 
     /// Adds one region (ADD_MEM_REG). The rings are stopped.
-    pub(super) fn add(&mut self, switch: &Switch, place: Place, file: &File) -> Result<(), String> {
+    pub(super) fn add(
+        &mut self,
+        switch: &Switch,
+        port: PortId,
+        place: Place,
+        file: &File,
+    ) -> Result<(), String> {
         if self.regions.len() == MAX_REGIONS {
             return Err(format!("more than {MAX_REGIONS} memory regions"));
         }
-        self.map(switch, place, file)?;
+        self.map(switch, port, place, file)?;
         self.rebuild()
     }
 
@@ -151,33 +158,38 @@ impl Memory {
         })?;
         let gone = self.regions.remove(at);
         self.rebuild()?;
-        switch.release(&gone.handles);
+        switch.release(gone.blocks);
         Ok(())
     }
 
     /// Lets go of everything. The rings are stopped.
     pub(super) fn clear(&mut self, switch: &Switch) {
         self.guest = None;
-        let handles: Vec<_> = self
-            .regions
-            .iter()
-            .flat_map(|region| region.handles.iter().copied())
-            .collect();
-        if !handles.is_empty() {
-            switch.release(&handles);
+        let regions = self.regions.iter_mut();
+        let blocks: Vec<_> = regions.flat_map(|region| region.blocks.drain(..)).collect();
+        if !blocks.is_empty() {
+            switch.release(blocks);
         }
         self.regions.clear();
     }
 
-    fn map(&mut self, switch: &Switch, place: Place, file: &File) -> Result<(), String> {
+    fn map(
+        &mut self,
+        switch: &Switch,
+        port: PortId,
+        place: Place,
+        file: &File,
+    ) -> Result<(), String> {
         let mapping = Mapping::map(file.as_fd(), place.file_offset, place.len)
             .map_err(|error| format!("memory region at guest address {:#x}: {error}", place.gpa))?;
-        let handles = switch.register(&mapping, 0, place.len);
+        let blocks = switch
+            .register(port, &mapping, 0, place.len)
+            .map_err(|error| format!("memory region at guest address {:#x}: {error}", place.gpa))?;
         let has_small_pages = fstat(file).is_ok_and(|stat| stat.st_blksize as usize <= page_size());
         self.regions.push(Mapped {
             place,
             mapping,
-            handles,
+            blocks,
             file: identity(file),
             claims: 1,
             has_small_pages,
@@ -196,7 +208,7 @@ impl Memory {
             len: mapped.place.len,
             mapping: mapped.mapping.clone(),
             mapping_offset: 0,
-            handles: mapped.handles.clone(),
+            handles: mapped.blocks.iter().map(Block::handle).collect(),
         });
         let guest = GuestMemory::new(regions.collect()).map_err(|error| error.to_string())?;
         self.guest = Some(Arc::new(guest));

@@ -310,7 +310,8 @@ impl VhostUserBackendReqHandlerMut for Session {
         _postcopy_listening: Option<bool>,
     ) -> Result<Option<Vec<u64>>> {
         let regions = regions.iter().map(Place::from).zip(files).collect();
-        self.with_memory(|memory, switch| memory.replace(switch, regions))?;
+        let port = self.port;
+        self.with_memory(|memory, switch| memory.replace(switch, port, regions))?;
         Ok(None)
     }
 
@@ -324,9 +325,9 @@ impl VhostUserBackendReqHandlerMut for Session {
         file: File,
         _postcopy_listening: Option<bool>,
     ) -> Result<Option<u64>> {
-        let place = Place::from(region);
+        let (place, port) = (Place::from(region), self.port);
         if !self.memory.claim(place, &file) {
-            self.with_memory(|memory, switch| memory.add(switch, place, &file))?;
+            self.with_memory(|memory, switch| memory.add(switch, port, place, &file))?;
         }
         Ok(None)
     }

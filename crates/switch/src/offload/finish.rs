@@ -11,7 +11,8 @@
 use std::sync::Arc;
 
 use nbl::{Nbl, NblQueue, Pool, TransferError};
-use shmem::{BlockRegistry, BlockTable, GuestMemory, MapError, Mapping, Region};
+use shmem::{BlockTable, GuestMemory, Handle, MapError, Mapping, Region};
+use vmq::Usage;
 
 use super::Unfit;
 use super::segment::{Cut, MAX_HEAD, fill_checksum};
@@ -49,24 +50,26 @@ impl From<Unfit> for Unfinished {
 }
 
 impl Finisher {
-    pub(crate) fn new(blocks: &mut BlockRegistry) -> Result<Self, MapError> {
-        let mapping = Mapping::anonymous(ROOM)?;
+    /// `register` has the host's memory registered as a block; `unmapped` says what it is that there is none.
+    pub(crate) fn new<E>(
+        unmapped: impl Fn(MapError) -> E,
+        mut register: impl FnMut(Usage, &Arc<Mapping>) -> Result<Handle, E>,
+    ) -> Result<Self, E> {
+        let mapping = Mapping::anonymous(ROOM).map_err(&unmapped)?;
         let region = Region {
             gpa: 0,
             uva: 0,
             len: ROOM as u64,
             mapping: mapping.clone(),
             mapping_offset: 0,
-            handles: blocks.register(&mapping, 0, ROOM as u64),
+            handles: vec![register(Usage::Other, &mapping)?],
         };
         let Ok(memory) = GuestMemory::new(vec![region]) else {
             unreachable!("one region, mapped and registered just now, makes sense")
         };
-        let mut pool = Pool::new(nbl::BURST, PIECES)?;
-        let lookahead = blocks.register(pool.lookahead(), 0, pool.lookahead().len());
-        if let Some(handle) = lookahead.first() {
-            pool.set_lookahead_handle(*handle);
-        }
+        let mut pool = Pool::new(nbl::BURST, PIECES).map_err(unmapped)?;
+        let lookahead = register(Usage::ReceiveLookahead, pool.lookahead())?;
+        pool.set_lookahead_handle(lookahead);
         Ok(Self {
             copy: vec![0; MAX_FRAME as usize].into(),
             mapping,

@@ -1,7 +1,8 @@
-//! What control knows: the networks, the blocks, the ports; and how it becomes a snapshot.
+//! What control knows: the networks, the memory, the ports; and how it becomes a snapshot.
 //!
 //! Ports and networks keep their place, which is their id, until they are removed; a place is used again.
 
+mod memory;
 mod network;
 mod port;
 mod report;
@@ -10,7 +11,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::{self, channel};
 
-use shmem::BlockRegistry;
 use vmq::{Affinity, Learned, QueueId, Tick};
 
 use self::network::{CONTROL, Network};
@@ -21,6 +21,7 @@ use crate::control::Handset;
 use crate::event::{Event, EventLog};
 use crate::learning::Sighting;
 use crate::mailbox::Command;
+use crate::memory::Memory;
 use crate::policy::NetworkPolicy;
 use crate::port::{Fault, FaultSink, PortId, ToGuest};
 use crate::snapshot::Snapshot;
@@ -28,7 +29,7 @@ use crate::spec::{NetworkError, NetworkId, NetworkSpec, PortError, PortSettings,
 use crate::{Counters, MAX_NETWORKS, MAX_PORTS, Totals};
 
 pub(crate) struct State {
-    pub(crate) blocks: BlockRegistry,
+    memory: Memory,
     networks: Vec<Option<Network>>,
     ports: Vec<Option<Port>>,
     /// The CPU of each worker.
@@ -55,7 +56,7 @@ impl State {
             hash_seeds.hash_one(0),
         );
         Self {
-            blocks: BlockRegistry::new(),
+            memory: Memory::new(),
             networks: vec![Some(default)],
             ports: Vec::new(),
             gone: vec![Totals::default(); workers.len()],
@@ -370,7 +371,7 @@ impl State {
             Some(network.view(NetworkId(id), &ports))
         });
         let networks = networks.collect();
-        let snapshot = Arc::new(Snapshot::new(self.blocks.snapshot(), ports, networks));
+        let snapshot = Arc::new(Snapshot::new(self.memory.table(), ports, networks));
         for worker in workers {
             worker
                 .mailbox
@@ -395,8 +396,14 @@ impl State {
         let Some((port, network)) = self.find(id) else {
             return;
         };
-        let port = port.name.clone();
-        if let Some(state) = network.finish(queue) {
+        let (of, port) = (port.network, port.name.clone());
+        let stopped = network.dma_stopped(queue);
+        self.memory.free_all(of, queue);
+        let Some(network) = self.network_mut(of) else {
+            return;
+        };
+        network.resources_freed(queue);
+        if let Some(state) = stopped {
             let network = network.name.clone();
             self.log.note(Event::QueueState {
                 network,

@@ -99,14 +99,18 @@ impl Network {
         report(self.engine.free_queue(CONTROL, queue), "free", queue);
     }
 
-    /// Ends the freeing of a queue that no worker can touch any more; the state to indicate (F2).
-    pub(super) fn finish(&mut self, queue: QueueId) -> Option<OperationalState> {
+    /// No worker can touch the queue's memory any more; the state to indicate (F2).
+    pub(super) fn dma_stopped(&mut self, queue: QueueId) -> Option<OperationalState> {
         let stopped = report(self.engine.dma_stopped(queue), "stop the DMA of", queue);
-        report(self.engine.resources_freed(queue), "let go of", queue);
         match stopped {
             Some(Event::QueueState { state, .. }) => Some(state),
             _ => None,
         }
+    }
+
+    /// Ends the freeing of a queue whose memory is freed (F1).
+    pub(super) fn resources_freed(&mut self, queue: QueueId) {
+        report(self.engine.resources_freed(queue), "let go of", queue);
     }
 }
 

@@ -266,7 +266,8 @@ fn allocate(
         Ok(filters) => Ok((queue, filters)),
         Err(error) => {
             network.withdraw(queue, std::iter::empty());
-            network.finish(queue);
+            network.dma_stopped(queue);
+            network.resources_freed(queue);
             Err(error)
         }
     }
