@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::attach::AttachError;
+use crate::commands::NoSuch;
 use crate::config::Rejected;
 use crate::control::ClientError;
 use crate::demo::DemoError;
@@ -20,6 +21,8 @@ pub(crate) enum Failure {
     NoDirectory(#[from] NoDirectory),
     #[error(transparent)]
     Attach(#[from] AttachError),
+    #[error(transparent)]
+    NoSuch(#[from] NoSuch),
     #[error(transparent)]
     Run(#[from] RunError),
     #[error(transparent)]
@@ -39,7 +42,9 @@ impl Failure {
         // Nobody is left to be told when stderr is gone as well.
         let _ = self.write(&mut anstream::stderr());
         match self {
-            Self::Config(_) | Self::NoDirectory(_) | Self::Attach(_) => ExitCode::from(2),
+            Self::Config(_) | Self::NoDirectory(_) | Self::Attach(_) | Self::NoSuch(_) => {
+                ExitCode::from(2)
+            }
             Self::Run(_) | Self::Client(_) | Self::Demo(_) | Self::Output(_) => ExitCode::FAILURE,
         }
     }

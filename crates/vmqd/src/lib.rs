@@ -12,6 +12,7 @@
 
 mod attach;
 mod cli;
+mod commands;
 // The API and the command line are about to use all of it.
 #[allow(dead_code, unused_imports)]
 mod config;
@@ -27,24 +28,18 @@ mod mac;
 mod output;
 mod run;
 mod sockets;
-mod status;
 pub mod trial;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::cli::Cli;
 use crate::failure::Failure;
 
 /// Does what the command line asks.
 #[must_use]
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Run(args) => run::run(&args),
-        Command::Attach(args) => attach::run(&args),
-        Command::Status(args) => status::run(&args),
-        Command::Demo(args) => demo::run(&args),
-    };
+    let done = commands::run(&Cli::parse().command);
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }

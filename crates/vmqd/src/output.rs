@@ -107,14 +107,17 @@ pub(crate) fn grouped(n: u64) -> String {
 
 /// A number of bytes with three significant digits: `999 B`, `1.50 MB`.
 pub(crate) fn bytes(n: u64) -> String {
-    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    scaled(n, "B", ["kB", "MB", "GB", "TB", "PB", "EB"])
+}
+
+fn scaled(n: u64, one: &str, units: [&str; 6]) -> String {
     if n < 1000 {
-        return format!("{n} B");
+        return format!("{n} {one}");
     }
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let mut value = n as f64;
-    let mut unit = "B";
-    for next in UNITS {
+    let mut unit = one;
+    for next in units {
         if value < 999.5 {
             break;
         }
@@ -127,6 +130,13 @@ pub(crate) fn bytes(n: u64) -> String {
         usize::from(value < 99.95)
     };
     format!("{value:.digits$} {unit}")
+}
+
+/// A number of bits a second with three significant digits: `940 Mbit/s`.
+pub(crate) fn bits_per_second(bits: f64) -> String {
+    let units = ["kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", "Pbit/s", "Ebit/s"];
+    // A cast ends at the ends of its type.
+    scaled(bits.round() as u64, "bit/s", units)
 }
 
 /// A span of time as people say it: `42 s`, `3 min 20 s`, `5 h 7 min`, `12 d 3 h`.
@@ -162,6 +172,13 @@ mod tests {
         assert_eq!(bytes(999_999), "1.00 MB");
         assert_eq!(bytes(1_500_000_000), "1.50 GB");
         assert_eq!(bytes(u64::MAX), "18.4 EB");
+    }
+
+    #[test]
+    fn bits_have_the_units_of_bytes() {
+        assert_eq!(bits_per_second(0.4), "0 bit/s");
+        assert_eq!(bits_per_second(940_000_000.0), "940 Mbit/s");
+        assert_eq!(bits_per_second(f64::NAN), "0 bit/s");
     }
 
     #[test]

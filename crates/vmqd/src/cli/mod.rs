@@ -1,11 +1,15 @@
 //! The command line. Only its shape: what a value means is judged where it is used, so that a value
 //! from the configuration file and one from the command line meet the same rules.
 
+mod objects;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use vmq::Mac;
 
+pub(crate) use self::objects::*;
 use crate::attach::Memory;
 use crate::mac;
 
@@ -25,8 +29,32 @@ pub(crate) enum Command {
     Attach(AttachArgs),
     /// Show the ports of the running switch, their queues, counters and drops
     Status(StatusArgs),
+    /// Show receive queues, what leads to them and what moves through them
+    Queue {
+        #[command(subcommand)]
+        command: QueueCommand,
+    },
+    /// Show the switch as an adapter with virtual machine queues
+    Adapter {
+        #[command(subcommand)]
+        command: AdapterCommand,
+    },
+    /// Say where frames went that did not arrive, and what to do about it
+    Drops(WatchSome),
     /// Start a switch with guests, move data between them, check every byte and measure
     Demo(DemoArgs),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print the manual page, or write those of all commands to a directory
+    Man {
+        /// Directory, made if it is not there
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Debug, Default, Args)]

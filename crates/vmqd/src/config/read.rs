@@ -15,7 +15,7 @@ const MAX_MISTAKES: usize = 50;
 
 impl Document {
     /// Reads what it can, and adds what is wrong with the rest to `rejected`. `None` if nothing is left.
-    pub(super) fn read<T: DeserializeOwned>(&mut self, rejected: &mut Rejected) -> Option<T> {
+    pub(crate) fn read<T: DeserializeOwned>(&mut self, rejected: &mut Rejected) -> Option<T> {
         // Each mistake takes out one value and the one that lacks it at most.
         for _ in 0..2 * MAX_MISTAKES {
             let error = match T::deserialize(&self.root) {

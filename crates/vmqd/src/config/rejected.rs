@@ -121,7 +121,7 @@ impl Rejected {
         self.findings.insert(at, finding);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.findings.is_empty()
     }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::DemoError;
+use crate::commands::status;
 use crate::control::{FilterView, PortView};
 use crate::output::{self, Align, ERROR, GOOD, Table};
-use crate::status;
 
 /// The whole. Names of its fields are promises to scripts.
 #[derive(Debug, Serialize)]

@@ -5,5 +5,6 @@
 mod api;
 mod ask;
 mod demo;
+mod look;
 mod program;
 mod run;

@@ -280,7 +280,7 @@ pub(crate) fn write_drops<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
@@ -330,7 +330,7 @@ mod tests {
         }
     }
 
-    fn example() -> StatusView {
+    pub(crate) fn example() -> StatusView {
         let configured = filter("52:54:00:00:00:10", None, false);
         let learned = filter("02:00:00:00:00:01", Some(0), true);
         let tagged = filter("02:00:00:00:00:01", Some(12), true);
@@ -460,7 +460,7 @@ worker 1: 2 panics were caught: please report them
     fn the_documentation_has_every_key_and_no_other() {
         let mut said = BTreeSet::new();
         paths(&serde_json::to_value(example()).unwrap(), "", &mut said);
-        let page = include_str!("../../../docs/status.md");
+        let page = include_str!("../../../../docs/status.md");
         let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
         let documented: BTreeSet<_> = rows
             .filter_map(|row| row.split_once('`'))
