@@ -6,13 +6,16 @@
 //! not hold when there are many; the same, but each question waiting for the answer before, so that the processor cannot
 //! work on several at once; unknown addresses. Control: learning an address, compiling the table after a change, looking
 //! for addresses to forget.
+//!
+//! Then what filters cost that are not exact and are tried one by one: a frame that passes none of them and goes by a learned
+//! filter, so all are tried, and one that goes by an exact filter with a lower id, so none is.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use vmq::{
-    Affinity, AllocateQueue, Binding, Capabilities, Engine, Filter, Learned, Mac, QueueId,
-    Settings, Table, Tick, VlanId, VlanTest,
+    Affinity, AllocateQueue, Binding, Capabilities, Criteria, Engine, Facts, Field, FieldTest,
+    Filter, Learned, Mac, QueueId, Settings, Table, Test, Tick, VlanId, VlanTest,
 };
 
 /// Of these, the best run of `A_RUN` lookups counts: short enough that a busy machine leaves some undisturbed.
@@ -23,45 +26,109 @@ const RUNS: usize = 20;
 
 const CAPABILITIES: Capabilities = Capabilities {
     learned_per_queue: 200_000,
+    filter_tests: u32::MAX,
+    mac_fields: u32::MAX,
     ..Capabilities::new(QUEUES, 200_000)
 };
 const BY: Binding = Binding(0);
+const HASH_SEED: u64 = 0x0123_4567_89ab_cdef;
+
+/// A frame, but for whom it is for.
+const FRAME: Facts = Facts {
+    destination: Mac([0; 6]),
+    source: Mac([0x52, 0, 0, 0, 0, 3]),
+    vlan: VlanId::UNTAGGED,
+    priority: 0,
+    protocol: 0x0800,
+};
 
 fn main() {
     println!(" filters  same key   random  chained  unknown     learn     compile         age");
-    for filters in [2, 1000, 100_000] {
-        let mut numbers = Numbers(0x5eed);
-        let addresses: Vec<_> = (0..filters).map(|_| numbers.address()).collect();
-        let same = vec![addresses[0]; LOOKUPS];
-        let random: Vec<_> = (0..LOOKUPS)
-            .map(|_| addresses[numbers.below(filters)])
-            .collect();
-        let unknown: Vec<_> = (0..LOOKUPS).map(|_| numbers.address()).collect();
-
-        let mut engine = Engine::new(CAPABILITIES, Settings::default(), 0x0123_4567_89ab_cdef);
-        let learn = learn(&mut engine, &addresses) / filters as u32;
-        let table = engine.table();
-        let per_lookup = |run: fn(&Table, &[(VlanId, Mac)]), asked: &[_]| {
-            let runs = asked
-                .chunks_exact(A_RUN)
-                .map(|asked| timed(|| run(&table, asked)));
-            runs.min().unwrap_or_default().as_secs_f64() * 1e9 / A_RUN as f64
-        };
-        println!(
-            "{filters:>8}  {:>8.1} {:>8.1} {:>8.1} {:>8.1} {learn:>9.0?} {:>11.1?} {:>11.1?}",
-            per_lookup(ask, &same),
-            per_lookup(ask, &random),
-            per_lookup(ask_chained, &random),
-            per_lookup(ask, &unknown),
-            best_of(|| compile(&mut engine)),
-            best_of(|| timed(|| assert!(engine.age(Tick(1)).is_empty()))),
-        );
+    for filters in [2, 16, 128, 1000, 10_000, 100_000] {
+        exact(filters);
     }
+    println!("\n general  none passes  not tried");
+    for filters in [0, 1, 2, 4, 8, 16, 64] {
+        general(filters);
+    }
+}
+
+/// One row: so many filters that a hash finds.
+fn exact(filters: usize) {
+    let mut numbers = Numbers(0x5eed);
+    let addresses: Vec<_> = (0..filters).map(|_| numbers.address()).collect();
+    let same = vec![addresses[0]; LOOKUPS];
+    let random: Vec<_> = (0..LOOKUPS)
+        .map(|_| addresses[numbers.below(filters)])
+        .collect();
+    let unknown: Vec<_> = (0..LOOKUPS).map(|_| numbers.address()).collect();
+
+    let mut engine = Engine::new(CAPABILITIES, Settings::default(), HASH_SEED);
+    let learn = learn(&mut engine, &addresses) / filters as u32;
+    let table = engine.table();
+    println!(
+        "{filters:>8}  {:>8.1} {:>8.1} {:>8.1} {:>8.1} {learn:>9.0?} {:>11.1?} {:>11.1?}",
+        per_lookup(&table, ask, &same),
+        per_lookup(&table, ask, &random),
+        per_lookup(&table, ask_chained, &random),
+        per_lookup(&table, ask, &unknown),
+        best_of(|| compile(&mut engine)),
+        best_of(|| timed(|| assert!(engine.age(Tick(1)).is_empty()))),
+    );
+}
+
+/// One row: so many filters that are tried one by one, each with two tests the second of which fails.
+fn general(filters: usize) {
+    let mut engine = Engine::new(CAPABILITIES, Settings::default(), HASH_SEED);
+    let known = (VlanId::UNTAGGED, Mac([0x52, 0, 0, 0, 0, 1]));
+    let learned = (VlanId::UNTAGGED, Mac([0x52, 0, 0, 0, 0, 2]));
+    let exact = Filter {
+        mac: known.1,
+        vlan: VlanTest::UntaggedOrZero,
+    };
+    learn(&mut engine, &[learned]);
+    let mut set = |criteria: Criteria| {
+        let set = engine.set_filter(BY, QueueId(1), criteria);
+        set.expect("a free filter")
+    };
+    set(exact.into());
+    for number in 0..filters as u64 {
+        let source = Test::NotEqual(number);
+        let protocol = Test::Equal(u64::from(FRAME.protocol) + 1 + number);
+        let fields = [(Field::Source, source), (Field::Protocol, protocol)];
+        let fields = fields.map(|(field, test)| FieldTest { field, test });
+        set(Criteria::new(fields.into(), false));
+    }
+    let table = engine.table();
+    println!(
+        "{filters:>8}  {:>11.1} {:>10.1}",
+        per_lookup(&table, classify, &vec![learned; LOOKUPS]),
+        per_lookup(&table, classify, &vec![known; LOOKUPS]),
+    );
+}
+
+/// Nanoseconds, in the best of the runs.
+fn per_lookup(table: &Table, run: fn(&Table, &[(VlanId, Mac)]), asked: &[(VlanId, Mac)]) -> f64 {
+    let runs = asked
+        .chunks_exact(A_RUN)
+        .map(|asked| timed(|| run(table, asked)));
+    runs.min().unwrap_or_default().as_secs_f64() * 1e9 / A_RUN as f64
 }
 
 fn ask(table: &Table, addresses: &[(VlanId, Mac)]) {
     for (vlan, mac) in addresses {
         black_box(table.lookup(*vlan, *mac));
+    }
+}
+
+fn classify(table: &Table, addresses: &[(VlanId, Mac)]) {
+    for (vlan, destination) in addresses {
+        let facts = || Facts {
+            destination: *destination,
+            vlan: *vlan,
+            ..FRAME
+        };
+        black_box(table.classify(*vlan, *destination, facts));
     }
 }
 
