@@ -6,19 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nbl::Pool;
 use shmem::Mapping;
-use vmq::{Tick, Usage};
 
 use crate::balance::{self, Alarm};
 use crate::event::{EventLog, Events};
 use crate::learning::{self, Learner, Note};
 use crate::mailbox::{Command, Mailbox};
 use crate::memory::Block;
-use crate::offload::Finisher;
 use crate::policy::NetworkPolicy;
 use crate::port::{FaultSink, FromGuest, PortId, ToGuest};
-use crate::reservation::Reservation;
 use crate::ring::Ring;
 use crate::spec::{
     NetworkError, NetworkId, NetworkSpec, Options, PortError, PortSettings, PortSpec, StartError,
@@ -27,10 +23,6 @@ use crate::state::{Sender, State};
 use crate::status::{Status, WorkerStatus};
 use crate::turn::Bench;
 use crate::worker::{Worker, WorkerCounters};
-
-/// Segments a worker's pool has for the frames of one burst, and for its receive buffers: more than a chain of the largest
-/// ring and a reservation of the largest size take, if some of them lie across two blocks.
-const SEGMENTS: usize = 8 * 1024;
 
 /// A running switch.
 pub struct Switch {
@@ -90,26 +82,9 @@ impl Switch {
         let (to_control, sightings) = learning::channel();
         let mut benches = Vec::new();
         for (worker, set_up) in options.workers.into_iter().enumerate() {
-            let mut pool = Pool::new(nbl::BURST, SEGMENTS)
-                .map_err(|source| StartError::Memory { worker, source })?;
-            let mut register = |usage, mapping: &Arc<Mapping>| {
-                let handle = state.register_host(usage, mapping);
-                handle.map_err(|status| StartError::Refused { worker, status })
-            };
-            let handle = register(Usage::ReceiveLookahead, pool.lookahead())?;
-            pool.set_lookahead_handle(handle);
-            let memory = |source| StartError::Memory { worker, source };
-            let finisher = Finisher::new(memory, register)?;
             let learner = Learner::new(to_control.clone());
-            let bench = Bench {
-                worker,
-                pool,
-                reservation: Reservation::new(),
-                finisher,
-                learner,
-                start,
-                tick: Tick(0),
-            };
+            let register = |usage, mapping: &Arc<Mapping>| state.register_host(usage, mapping);
+            let bench = Bench::new(worker, register, learner, start)?;
             benches.push((bench, set_up));
         }
         let snapshot = state.publish(&[]);

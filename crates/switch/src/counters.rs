@@ -24,6 +24,7 @@ pub struct Lane {
     bytes_copied: AtomicU64,
     flooded: AtomicU64,
     held: AtomicU64,
+    paced: AtomicU64,
     segmented: AtomicU64,
     checksummed: AtomicU64,
     calls: AtomicU64,
@@ -48,6 +49,8 @@ pub struct Totals {
     pub flooded: u64,
     /// Times that a frame of this port had to wait for a receiver's buffers.
     pub held: u64,
+    /// Times that a ring of this port had to wait until its bandwidth allowed more.
+    pub paced: u64,
     /// Large frames to this port that were cut in software, for its guest does not take them whole.
     pub segmented: u64,
     /// Other frames to this port whose checksum was made in software.
@@ -96,6 +99,7 @@ impl Totals {
         self.bytes_copied += lane.bytes_copied.load(Relaxed);
         self.flooded += lane.flooded.load(Relaxed);
         self.held += lane.held.load(Relaxed);
+        self.paced += lane.paced.load(Relaxed);
         self.segmented += lane.segmented.load(Relaxed);
         self.checksummed += lane.checksummed.load(Relaxed);
         self.calls += lane.calls.load(Relaxed);
@@ -161,6 +165,10 @@ impl Lane {
     #[inline]
     pub(crate) fn held(&self, frames: u64) {
         add(&self.held, frames);
+    }
+
+    pub(crate) fn paced(&self) {
+        add(&self.paced, 1);
     }
 }
 

@@ -5,8 +5,9 @@ use shmem::BlockTable;
 
 use crate::offload::Finisher;
 use crate::patience::Patience;
+use crate::policy::Budget;
 use crate::port::{Entry, PortId, ToGuest};
-use crate::{DropReason, Fault, Lane, Reservation};
+use crate::{DropReason, Fault, Lane, Reservation, clock};
 
 /// What one worker needs to deliver one burst.
 pub(crate) struct Delivery<'a, 'p> {
@@ -29,6 +30,54 @@ impl<'p> Delivery<'_, 'p> {
     /// The sender's fault: its memory is gone. Its frames are all in `done` then. A receiver's fault
     /// closes that receiver and is not an error here.
     pub(crate) fn deliver(
+        &mut self,
+        receiver: &Entry,
+        ring: u8,
+        frames: &mut NblQueue<'p>,
+        done: &mut NblQueue<'p>,
+    ) -> Result<(), Fault> {
+        match &receiver.policy.to_guest {
+            None => self.deliver_all(receiver, ring, frames, done),
+            Some(budget) => self.deliver_within(budget, receiver, ring, frames, done),
+        }
+    }
+
+    /// As [`Delivery::deliver`], of what the receiver's bandwidth allows. What exceeds it is dropped, not held: a limit of
+    /// one port shall not hold back what its senders send to others.
+    #[inline(never)]
+    fn deliver_within(
+        &mut self,
+        budget: &Budget,
+        receiver: &Entry,
+        ring: u8,
+        frames: &mut NblQueue<'p>,
+        done: &mut NblQueue<'p>,
+    ) -> Result<(), Fault> {
+        let now = clock::now();
+        let left = budget.left(now);
+        let (mut within, mut bytes) = (NblQueue::new(), 0);
+        while bytes < left
+            && let Some(frame) = frames.pop_front()
+        {
+            bytes += u64::from(frame.data_len());
+            within.push(frame);
+        }
+        let delivered = self.deliver_all(receiver, ring, &mut within, done);
+        budget.pay(now, bytes - bytes_of(&within));
+        if within.is_empty() {
+            receiver
+                .counters
+                .lane(self.worker)
+                .dropped(DropReason::BandwidthExceeded, frames.len() as u64);
+            done.append(frames);
+        } else {
+            within.append(frames);
+            *frames = within;
+        }
+        delivered
+    }
+
+    fn deliver_all(
         &mut self,
         receiver: &Entry,
         ring: u8,
@@ -240,4 +289,9 @@ impl End {
             ))),
         }
     }
+}
+
+/// Bytes of all frames.
+pub(crate) fn bytes_of(frames: &NblQueue<'_>) -> u64 {
+    frames.iter().map(|frame| u64::from(frame.data_len())).sum()
 }

@@ -37,6 +37,14 @@ pub enum DropReason {
     OffloadNotNegotiated,
     /// The virtio-net header asks for an offload that the frame's own headers or length do not allow.
     BadOffload,
+    /// The receiver's port may not be given as much ([`crate::policy::Bandwidth`]).
+    BandwidthExceeded,
+    /// One broadcast too many ([`crate::policy::StormLimits`]).
+    BroadcastStorm,
+    /// One multicast too many.
+    MulticastStorm,
+    /// One frame too many to a station that no filter knows.
+    UnknownUnicastStorm,
     /// The receiver's port failed or closed while the frame was on its way.
     ReceiverGone,
     /// The sender's memory vanished while the frame was copied.
@@ -45,7 +53,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::NoBuffers,
         Self::BuffersTooSmall,
         Self::MtuExceeded,
@@ -61,6 +69,10 @@ impl DropReason {
         Self::NoReceiver,
         Self::OffloadNotNegotiated,
         Self::BadOffload,
+        Self::BandwidthExceeded,
+        Self::BroadcastStorm,
+        Self::MulticastStorm,
+        Self::UnknownUnicastStorm,
         Self::ReceiverGone,
         Self::SenderGone,
     ];
@@ -84,6 +96,10 @@ impl DropReason {
             Self::NoReceiver => "no-receiver",
             Self::OffloadNotNegotiated => "offload-not-negotiated",
             Self::BadOffload => "bad-offload",
+            Self::BandwidthExceeded => "bandwidth-exceeded",
+            Self::BroadcastStorm => "broadcast-storm",
+            Self::MulticastStorm => "multicast-storm",
+            Self::UnknownUnicastStorm => "unknown-unicast-storm",
             Self::ReceiverGone => "receiver-gone",
             Self::SenderGone => "sender-gone",
         }

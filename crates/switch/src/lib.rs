@@ -20,10 +20,13 @@
 #![forbid(unsafe_code)]
 
 mod balance;
+mod clock;
 mod control;
 mod counters;
 mod deliver;
 mod doorbell;
+#[cfg(test)]
+mod doubles;
 mod drop_reason;
 mod ethernet;
 mod event;
@@ -39,10 +42,12 @@ mod port;
 mod reservation;
 mod ring;
 mod rss;
+mod shares;
 mod snapshot;
 mod spec;
 mod state;
 mod status;
+mod timers;
 mod turn;
 mod worker;
 

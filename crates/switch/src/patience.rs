@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use crate::clock;
+
 /// How long a frame waits for buffers of a receiver that has none.
 const HOLD: Duration = Duration::from_millis(50);
 
@@ -19,7 +21,7 @@ pub(crate) struct Patience {
 impl Patience {
     /// Whether a frame that found no buffers may wait for them.
     pub(crate) fn may_wait(&self, start: Instant) -> bool {
-        let now = start.elapsed().as_nanos() as u64 | 1;
+        let now = (clock::now() - start).as_nanos() as u64 | 1;
         match self.waiting_since_ns.load(Relaxed) {
             0 => {
                 self.waiting_since_ns.store(now, Relaxed);
@@ -32,7 +34,7 @@ impl Patience {
     /// Whether frames wait, and may go on to.
     pub(crate) fn is_tried(&self, start: Instant) -> bool {
         let since = self.waiting_since_ns.load(Relaxed);
-        let now = start.elapsed().as_nanos() as u64;
+        let now = (clock::now() - start).as_nanos() as u64;
         since != 0 && Duration::from_nanos(now.saturating_sub(since)) < HOLD
     }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::PortId;
 use crate::port::{FromGuest, Receiver};
+use crate::shares::Share;
 use crate::snapshot::Snapshot;
+use crate::{PortId, clock};
 
 /// How long a ring is polled after its last frame before the guest is asked to kick: about what being woken costs.
 const LONGEST_SPIN: Duration = Duration::from_micros(25);
@@ -30,6 +31,9 @@ pub(crate) struct Ring {
     pub(crate) wait: Option<Wait>,
     /// Since when and on account of whom it rests: its last burst was dropped whole, for want of buffers.
     pub(crate) rest: Option<(Wait, Instant)>,
+    /// Until when it is not to be looked at, while no worker has it.
+    pub(crate) until: Option<Instant>,
+    pub(crate) share: Share,
 }
 
 /// How long a ring rests whose frames all go to a receiver that nobody waits for any more. What is sent to nobody shall not
@@ -92,6 +96,8 @@ impl Ring {
             held: 0,
             wait: None,
             rest: None,
+            until: None,
+            share: Share::default(),
         }
     }
 
@@ -101,7 +107,7 @@ impl Ring {
         let Some((wait, since)) = self.rest else {
             return false;
         };
-        let goes_on = since.elapsed() < REST && wait.is_in_vain(snapshot);
+        let goes_on = clock::now() - since < REST && wait.is_in_vain(snapshot);
         if !goes_on {
             self.rest = None;
         }
@@ -164,7 +170,7 @@ impl Pace {
     /// Notes an empty look. True when the ring has been quiet for long enough to wait for a kick.
     #[inline]
     pub(crate) fn looked_in_vain(&mut self) -> bool {
-        self.look(Instant::now)
+        self.look(clock::now)
     }
 
     #[inline]

@@ -19,6 +19,8 @@ pub(crate) struct Snapshot {
     ports: Box<[Option<Arc<Entry>>]>,
     /// By network.
     networks: Box<[Option<Arc<View>>]>,
+    /// Whether ports have different shares of their workers' time.
+    pub(crate) has_shares: bool,
 }
 
 /// One network: where its frames go. The next snapshot has the same view of a network in which nothing changed.
@@ -36,8 +38,12 @@ impl Snapshot {
         ports: Box<[Option<Arc<Entry>>]>,
         networks: Box<[Option<Arc<View>>]>,
     ) -> Self {
+        let weight = |port: &Option<Arc<Entry>>| port.as_ref().map(|port| port.policy.weight);
+        let mut weights = ports.iter().filter_map(weight);
+        let first = weights.next();
         Self {
             blocks,
+            has_shares: weights.any(|weight| Some(weight) != first),
             ports,
             networks,
         }

@@ -1,24 +1,32 @@
 //! One burst of one from-guest ring: pull, judge, classify, deliver, complete.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Instant;
 
 use nbl::{Classifier, Nbl, NblQueue, Pool};
-use vmq::{QueueId, Tick};
+use shmem::{Handle, Mapping};
+use vmq::{NdisStatus, QueueId, Tick, Usage};
 
-use crate::deliver::Delivery;
+use crate::deliver::{Delivery, bytes_of};
+use crate::ethernet::Header;
 use crate::learning::Learner;
 use crate::mtu::Limit;
 use crate::offload::{Finisher, Offload};
-use crate::policy::{Verdict, judge};
+use crate::policy::{Crowd, Storm, Verdict, judge};
 use crate::port::Entry;
 use crate::ring::{Ring, Wait};
 use crate::snapshot::{Snapshot, View};
-use crate::{DropReason, Fault, Lane, Pull, Reservation};
+use crate::spec::StartError;
+use crate::{DropReason, Fault, Lane, Pull, Reservation, clock};
 
 /// The most bytes a ring may take of one turn: 8 frames of 64 KiB, so that a sender of large frames
 /// does not keep its neighbours waiting.
-const BURST_BYTES: u32 = 512 * 1024;
+pub(crate) const BURST_BYTES: u32 = 512 * 1024;
+
+/// Segments a worker's pool has for the frames of one burst, and for its receive buffers: more than a chain of the largest
+/// ring and a reservation of the largest size take, if some of them lie across two blocks.
+const SEGMENTS: usize = 8 * 1024;
 
 /// A worker's storage, made at start and used by every turn.
 pub(crate) struct Bench {
@@ -29,6 +37,37 @@ pub(crate) struct Bench {
     pub(crate) learner: Learner,
     pub(crate) start: Instant,
     pub(crate) tick: Tick,
+}
+
+impl Bench {
+    /// For worker number `worker`. `register` has memory of its own registered as a block.
+    ///
+    /// # Errors
+    /// There is no memory, or it is not registered.
+    pub(crate) fn new(
+        worker: usize,
+        mut register: impl FnMut(Usage, &Arc<Mapping>) -> Result<Handle, NdisStatus>,
+        learner: Learner,
+        start: Instant,
+    ) -> Result<Self, StartError> {
+        let memory = |source| StartError::Memory { worker, source };
+        let mut register = |usage, mapping: &Arc<Mapping>| {
+            let handle = register(usage, mapping);
+            handle.map_err(|status| StartError::Refused { worker, status })
+        };
+        let mut pool = Pool::new(nbl::BURST, SEGMENTS).map_err(memory)?;
+        let handle = register(Usage::ReceiveLookahead, pool.lookahead())?;
+        pool.set_lookahead_handle(handle);
+        Ok(Self {
+            worker,
+            pool,
+            reservation: Reservation::new(),
+            finisher: Finisher::new(memory, register)?,
+            learner,
+            start,
+            tick: Tick(0),
+        })
+    }
 }
 
 /// What one burst came to.
@@ -42,6 +81,13 @@ pub(crate) struct Outcome {
     pub(crate) held: usize,
 }
 
+/// How much one burst may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    pub(crate) frames: usize,
+    pub(crate) bytes: u32,
+}
+
 /// Runs one burst of `ring`.
 ///
 /// # Errors
@@ -51,6 +97,7 @@ pub(crate) fn run(
     snapshot: &Snapshot,
     port: &Entry,
     ring: &mut Ring,
+    most: Most,
 ) -> Result<Outcome, Fault> {
     bench.pool.reset();
     bench.learner.start_burst(bench.tick);
@@ -62,8 +109,8 @@ pub(crate) fn run(
     let pull = Pull {
         pool: &bench.pool,
         lane,
-        frames: nbl::BURST,
-        bytes: BURST_BYTES,
+        frames: most.frames,
+        bytes: most.bytes,
         offloads: &offloads,
     };
     let frames = ring.from_guest.pull(pull)?;
@@ -110,7 +157,7 @@ pub(crate) fn run(
         lane.called(ring.from_guest.complete(&done)?);
     }
     if unheard.0 == done.len() {
-        let since = |wait| (wait, Instant::now());
+        let since = |wait| (wait, clock::now());
         ring.rest = unheard.1.for_one().map(since);
     }
     if !held.is_empty() {
@@ -336,6 +383,9 @@ impl<'a, 'p> Burst<'a, 'p> {
 
     /// To every member but the sender. A member without buffers misses the frame: nobody waits for it.
     fn flood(&mut self, chain: &mut NblQueue<'p>) -> Result<(), Fault> {
+        if let Some(storm) = &self.port.policy.storm {
+            self.calm(storm, chain);
+        }
         self.lane.flooded(chain.len() as u64);
         let mut receivers = 0;
         for member in self
@@ -362,6 +412,24 @@ impl<'a, 'p> Burst<'a, 'p> {
         }
         self.done.append(chain);
         Ok(())
+    }
+
+    /// Drops what is too much for those to whom it goes.
+    #[inline(never)]
+    fn calm(&mut self, storm: &Storm, chain: &mut NblQueue<'p>) {
+        let now = clock::now();
+        let mut frames = std::mem::take(chain);
+        while let Some(frame) = frames.pop_front() {
+            let header = Header::parse(frame.lookahead());
+            let crowd = header.map(|header| Crowd::of(header.destination));
+            match crowd.filter(|crowd| !storm.admits(*crowd, now)) {
+                Some(crowd) => {
+                    self.lane.dropped(crowd.reason(), 1);
+                    self.done.push(frame);
+                }
+                None => chain.push(frame),
+            }
+        }
     }
 }
 
@@ -425,8 +493,4 @@ impl<'a> Judged<'a> {
             _ => None,
         };
     }
-}
-
-fn bytes_of(chain: &NblQueue<'_>) -> u64 {
-    chain.iter().map(|frame| u64::from(frame.data_len())).sum()
 }

@@ -9,13 +9,20 @@
 //!  judge                  one frame, on the host's lookahead copy ──▶ Verdict
 //! ```
 
+mod bucket;
+mod budget;
 mod guards;
 mod judge;
 mod packet;
 mod rules;
 mod settings;
+mod storm;
 mod values;
 
+use std::sync::Arc;
+use std::time::Instant;
+
+pub(crate) use self::budget::Budget;
 pub use self::guards::{Guard, Guards, Objection};
 pub(crate) use self::judge::{Verdict, judge};
 pub(crate) use self::packet::chain;
@@ -27,19 +34,59 @@ pub use self::settings::{
     Action, Bandwidth, Direction, Impairment, Learning, Mirror, NetworkMode, NetworkPolicy,
     PortPolicy, PrivateRole, Rate, Rule, StormLimits, VlanMode,
 };
+pub(crate) use self::storm::{Crowd, Storm};
 pub use self::values::{IpPrefix, PortRange, ValueError, VlanSet};
+use crate::turn::BURST_BYTES;
 
 /// A port's policy as the workers act on it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Policy {
     /// Whether what becomes of a frame can depend on more than both addresses and the first tag, or is counted frame by
     /// frame: then each frame is judged by itself.
     pub(crate) is_deep: bool,
+    /// What the guest may send, in all.
+    pub(crate) from_guest: Option<Arc<Budget>>,
+    /// The most bytes that are taken of one of its rings at a time.
+    pub(crate) burst_bytes: u32,
+    /// What the guest may be given, in all.
+    pub(crate) to_guest: Option<Arc<Budget>>,
+    /// What the guest may send to many.
+    pub(crate) storm: Option<Arc<Storm>>,
+    /// Its share of a worker's time, in relation to those of others; at least 1.
+    pub(crate) weight: u8,
 }
 
 impl Policy {
-    /// Compiles what is asked of a port.
-    pub(crate) fn new(_asked: &PortPolicy) -> Self {
-        Self { is_deep: false }
+    /// Compiles what is asked of a port. What it has used up of its budgets so far counts, as far as they are the same.
+    pub(crate) fn new(asked: &PortPolicy, before: Option<&Self>, now: Instant) -> Self {
+        let Bandwidth {
+            from_guest,
+            to_guest,
+            minimum_weight,
+        } = &asked.bandwidth;
+        let from_guest = Budget::new(
+            *from_guest,
+            before.and_then(|before| before.from_guest.as_ref()),
+            now,
+        );
+        let burst_bytes = from_guest
+            .as_ref()
+            .map_or(BURST_BYTES, |budget| budget.grain().min(BURST_BYTES));
+        Self {
+            is_deep: false,
+            from_guest,
+            burst_bytes,
+            to_guest: Budget::new(
+                *to_guest,
+                before.and_then(|before| before.to_guest.as_ref()),
+                now,
+            ),
+            storm: Storm::new(
+                asked.storm,
+                before.and_then(|before| before.storm.as_ref()),
+                now,
+            ),
+            weight: minimum_weight.unwrap_or(1).max(1),
+        }
     }
 }

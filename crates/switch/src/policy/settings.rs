@@ -146,7 +146,7 @@ pub struct Bandwidth {
     pub from_guest: Rate,
     /// What the guest receives: more than `maximum` is dropped.
     pub to_guest: Rate,
-    /// Share of the switch's time while ports compete for it, `-MinimumBandwidthWeight`, 1 to 100; unset: 1.
+    /// Share of the workers' time while ports compete for it, `-MinimumBandwidthWeight`, 1 to 100; unset: 1.
     #[schemars(range(min = 1, max = 100))]
     pub minimum_weight: Option<u8>,
 }

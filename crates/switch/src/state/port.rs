@@ -11,7 +11,7 @@ use crate::port::{Entry, FaultSink, Gate, PortId, Receiver, ToGuest};
 use crate::ring::Load;
 use crate::rss::IndirectionTable;
 use crate::spec::{NetworkId, PortError, PortSettings, PortSpec};
-use crate::{Counters, MAX_PAIRS};
+use crate::{Counters, MAX_PAIRS, clock};
 
 pub(super) struct Port {
     pub(super) name: String,
@@ -63,7 +63,7 @@ impl Port {
         } = spec;
         let (queue, filters) = allocate(&name, &settings, network)?;
         Ok(Self {
-            policy: Arc::new(Policy::new(&settings.policy)),
+            policy: Arc::new(Policy::new(&settings.policy, None, clock::now())),
             name,
             network: id,
             settings,
@@ -101,7 +101,8 @@ impl Port {
             );
         }
         if settings.policy != self.settings.policy {
-            self.policy = Arc::new(Policy::new(&settings.policy));
+            let policy = Policy::new(&settings.policy, Some(&self.policy), clock::now());
+            self.policy = Arc::new(policy);
         }
         if let Some(link) = &self.link
             && settings.mtu != self.settings.mtu

@@ -53,6 +53,18 @@ const fn of(reason: DropReason) -> &'static str {
         DropReason::BadOffload => {
             "its machine asks for an offload that the frame does not allow: its driver is broken, or it attacks"
         }
+        DropReason::BandwidthExceeded => {
+            "more than its machine may be given: raise `bandwidth.to_guest`, or have its peers send less"
+        }
+        DropReason::BroadcastStorm => {
+            "more broadcasts than its machine may send: look for a loop or a broken program in it, or raise `storm.broadcast`"
+        }
+        DropReason::MulticastStorm => {
+            "more multicasts than its machine may send: look for what sends them, or raise `storm.multicast`"
+        }
+        DropReason::UnknownUnicastStorm => {
+            "too many frames to stations that nobody knows: are these gone, or is something in its machine scanning?"
+        }
         DropReason::ReceiverGone => {
             "the receiver went away while they were on their way: nothing to do, unless it goes on"
         }

@@ -61,7 +61,7 @@ type OfPort = (&'static str, &'static str, fn(&PortCounters) -> u64);
 /// One metric of a worker.
 type OfWorker = (&'static str, &'static str, fn(&WorkerView) -> u64);
 
-const OF_PORT: [OfPort; 11] = [
+const OF_PORT: [OfPort; 12] = [
     (
         "port_from_guest_frames",
         "Frames that the machine sent",
@@ -90,6 +90,11 @@ const OF_PORT: [OfPort; 11] = [
         "port_held",
         "Times that a frame of the machine waited for buffers",
         |port| port.held,
+    ),
+    (
+        "port_paced",
+        "Times that a ring of the machine waited until its bandwidth allowed more",
+        |port| port.paced,
     ),
     (
         "port_segmented",

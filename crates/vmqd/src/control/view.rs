@@ -70,6 +70,8 @@ pub(crate) struct PortCounters {
     pub(crate) flooded: u64,
     /// Times that a frame from the guest waited for a receiver's buffers.
     pub(crate) held: u64,
+    /// Times that a ring of the guest waited until its bandwidth allowed more.
+    pub(crate) paced: u64,
     /// Large frames to the guest that were cut for it.
     pub(crate) segmented: u64,
     /// Other frames to the guest whose checksum was made for it.

@@ -79,6 +79,7 @@ fn port_counters(totals: &Totals) -> PortCounters {
         bytes_copied: totals.bytes_copied,
         flooded: totals.flooded,
         held: totals.held,
+        paced: totals.paced,
         segmented: totals.segmented,
         checksummed: totals.checksummed,
         notifications_sent: totals.calls,
