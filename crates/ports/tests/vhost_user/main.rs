@@ -9,6 +9,7 @@ mod moves;
 mod multiqueue;
 mod networks;
 mod offload;
+mod pacing;
 mod panics;
 mod settings;
 mod traffic;
