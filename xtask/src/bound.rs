@@ -13,8 +13,8 @@ use crate::step::Report;
 const BOUNDS: &[(&str, u32, f64)] = &[
     ("split", 60, 490.0),
     ("split", 1514, 849.0),
-    ("packed", 60, 681.0),
-    ("packed", 1514, 1035.0),
+    ("packed", 60, 601.0),
+    ("packed", 1514, 960.0),
 ];
 
 /// Bursts of the two runs. The longer one differs from the shorter by the hot path alone.

@@ -125,6 +125,16 @@ impl<'p> NblQueue<'p> {
             left: self.len,
         }
     }
+
+    /// The frames from the `from`th on.
+    #[inline]
+    pub fn iter_from(&self, from: usize) -> Iter<'p> {
+        let mut iter = self.iter();
+        (0..from).for_each(|_| {
+            iter.next();
+        });
+        iter
+    }
 }
 
 impl Default for NblQueue<'_> {

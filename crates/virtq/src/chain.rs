@@ -145,10 +145,14 @@ impl Chains {
         entries.map(|entry| (entry.head(), entry.only(ONE_READABLE)))
     }
 
-    /// Head and buffer of each chain that has one buffer only, to write; `None` for any other chain.
+    /// Head and buffer of each chain from the `from`th on that has one buffer only, to write; `None` for any other chain.
     #[inline]
-    pub fn only_writable(&self) -> impl ExactSizeIterator<Item = (u16, Option<Buf>)> {
-        let entries = self.entries[..self.count].iter();
+    pub fn only_writable_from(
+        &self,
+        from: usize,
+    ) -> impl ExactSizeIterator<Item = (u16, Option<Buf>)> {
+        let entries = self.entries[..self.count].get(from..).unwrap_or_default();
+        let entries = entries.iter();
         entries.map(|entry| (entry.head(), entry.only(ONE_WRITABLE)))
     }
 
@@ -438,7 +442,7 @@ mod tests {
         let [readable, writable] = [0, 1].map(|which| {
             let only: Vec<_> = match which {
                 0 => chains.only_readable().collect(),
-                _ => chains.only_writable().collect(),
+                _ => chains.only_writable_from(0).collect(),
             };
             only
         });

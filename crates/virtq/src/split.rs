@@ -23,7 +23,6 @@ use std::sync::atomic::{Ordering, fence};
 
 use shmem::{Array, Cyclic, GuestMemory};
 
-use self::descriptor::Descriptor;
 use self::table::Table;
 use crate::chain::Entry;
 use crate::place::Place;
@@ -168,51 +167,57 @@ impl Ring {
         }
         let available = self.avail_idx.wrapping_sub(self.next_avail);
         let max = max.min(usize::from(available));
-        let mut taken = 0;
-        let mut judged = Ok(());
-        while taken < max {
-            let (singles, other) = self.take_singles(taken, max - taken, chains);
-            taken += singles;
-            let Some((head, first)) = other.filter(|_| chains.has_room()) else {
-                break;
-            };
-            judged = self.table.read(head, first, memory, chains);
-            if judged.is_err() {
-                break;
-            }
-            taken += 1;
+        let singles = self.take_singles(max, chains);
+        if singles == max {
+            return Ok(singles);
         }
-        self.next_avail = self.next_avail.wrapping_add(taken as u16);
-        self.in_flight += taken as u16;
-        judged.map(|()| taken)
+        self.take_others(memory, max - singles, chains)
+            .map(|others| singles + others)
     }
 
-    /// The usual case, in a tight loop: chains of one buffer, from the `ahead`th that is next on. Says how many they are, and
-    /// head and first descriptor of the chain of another kind that ended them, if one did.
-    fn take_singles(
-        &self,
-        ahead: usize,
-        max: usize,
-        chains: &mut Chains,
-    ) -> (usize, Option<(u16, Option<Descriptor>)>) {
-        let next = usize::from(self.next_avail) + ahead;
+    /// The usual case, in a tight loop: chains of one buffer, at most `max`. It ends before the first of another kind, and
+    /// forgets what it saw of that. Says how many they are.
+    #[inline]
+    fn take_singles(&mut self, max: usize, chains: &mut Chains) -> usize {
+        let next = usize::from(self.next_avail);
         let mut taken = 0;
-        let mut other = None;
         for entry in chains.vacant(max) {
             let head = self.head(next + taken);
             match self.table.first(head) {
                 Some(first) if first.is_single() => {
                     *entry = Entry::single(head, first.buf(), first.is_writable());
                 }
-                first => {
-                    other = Some((head, first));
-                    break;
-                }
+                _ => break,
             }
             taken += 1;
         }
         chains.filled_in(taken);
-        (taken, other)
+        self.taken(taken);
+        taken
+    }
+
+    /// Chains of whatever kind, at most `max`, which are there.
+    #[inline(never)]
+    fn take_others(
+        &mut self,
+        memory: &GuestMemory,
+        max: usize,
+        chains: &mut Chains,
+    ) -> Result<usize, RingError> {
+        let mut taken = 0;
+        while taken < max && chains.has_room() {
+            let head = self.head(self.next_avail.into());
+            self.table.read(head, memory, chains)?;
+            self.taken(1);
+            taken += 1 + self.take_singles(max - taken - 1, chains);
+        }
+        Ok(taken)
+    }
+
+    #[inline]
+    fn taken(&mut self, chains: usize) {
+        self.next_avail = self.next_avail.wrapping_add(chains as u16);
+        self.in_flight += chains as u16;
     }
 
     /// What stands in the avail ring at `index`, which runs free.

@@ -25,9 +25,10 @@ pub(super) struct ToGuestRing {
 
 struct State {
     ring: Ring,
-    /// Chains taken for the reservation that is being made.
+    /// Chains taken and not completed: those of the reservation that is being made, and a stock for the next one. What a frame
+    /// waits for is then no more than the copy: where its buffer lies is known, and the buffer's lines are at hand.
     chains: Chains,
-    /// How many of them are in use.
+    /// How many of them are in use, from the first on.
     spent: usize,
 }
 
@@ -66,7 +67,22 @@ impl ToGuestRing {
 
     /// Where the guest's next buffer stands, for GET_VRING_BASE. No worker may be filling the ring.
     pub(super) fn base(&self) -> u32 {
-        self.lock().ring.base()
+        let state = &mut *self.lock();
+        state.clear_stock();
+        state.ring.base()
+    }
+
+    /// Takes the next chains, if there is none in stock, and starts to bring their buffers' first lines into the cache. What is
+    /// wrong with them is found when they are wanted.
+    #[inline]
+    fn restock(&self, state: &mut State) {
+        if state.spent < state.chains.len() || state.take(&self.memory, nbl::BURST).is_err() {
+            return;
+        }
+        match self.memory.single() {
+            Some(memory) => prefetch(memory, &state.chains),
+            None => prefetch(&*self.memory, &state.chains),
+        }
     }
 
     fn still_there(&self) -> Result<(), Fault> {
@@ -84,8 +100,8 @@ impl ToGuestRing {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The usual case: takes for each of the first frames one chain of one buffer in one block, as long as that is what there
-    /// is. Says how many frames have found room.
+    /// The usual case: for each of the first frames one chain of one buffer in one block, as long as that is what there is. Says
+    /// how many frames have found room.
     #[inline]
     fn receive_singly<'p>(
         &self,
@@ -94,26 +110,87 @@ impl ToGuestRing {
         frames: &NblQueue<'p>,
         reservation: &mut Reservation,
     ) -> Result<usize, Fault> {
-        let State { ring, chains, .. } = state;
-        let taken = ring.take(&self.memory, frames.len(), chains);
+        let mut done = 0;
+        loop {
+            let left = frames.len() - done;
+            if state.spent == state.chains.len() && state.take(&self.memory, left)? == 0 {
+                return Ok(done);
+            }
+            let attached = self.attach(state, pool, frames.iter_from(done), reservation);
+            done += attached;
+            if done == frames.len() || state.spent < state.chains.len() {
+                return Ok(done);
+            }
+        }
+    }
+
+    #[inline]
+    fn attach<'p>(
+        &self,
+        state: &mut State,
+        pool: &'p Pool,
+        frames: nbl::Iter<'p>,
+        reservation: &mut Reservation,
+    ) -> usize {
         let has_offloads = reservation.has_offloads();
+        let first = reservation.frames();
         let places = Places {
             pool,
             frames,
-            chains,
+            chains: state.chains.only_writable_from(state.spent),
             filled: reservation.vacant(),
+            first,
         };
         let undone = |frame| header::to_guest(frame, 1);
         let plain = |_| header::plain(1);
-        let done = match (self.memory.single(), has_offloads) {
+        let attached = match (self.memory.single(), has_offloads) {
             (Some(memory), false) => places.attach(memory, plain),
             (Some(memory), true) => places.attach(memory, undone),
             (None, false) => places.attach(&*self.memory, plain),
             (None, true) => places.attach(&*self.memory, undone),
         };
-        reservation.note_singly(done);
-        state.spent = done.into();
-        taken.map(|_| done.into()).map_err(ring_fault)
+        reservation.note_singly(attached);
+        state.spent += usize::from(attached);
+        attached.into()
+    }
+
+    /// Frames behind the first `done`: whatever they need. `Err` is the receiver's fault.
+    #[inline(never)]
+    fn receive_others<'p>(
+        &self,
+        state: &mut State,
+        pool: &'p Pool,
+        frames: nbl::Iter<'p>,
+        reservation: &mut Reservation,
+    ) -> Result<(), Fault> {
+        let mut left = frames.len();
+        for frame in frames {
+            let noted = reservation.buffers().len();
+            match self.receive(state, pool, frame, left, reservation) {
+                Ok(()) => {
+                    reservation.next_frame();
+                    left -= 1;
+                    continue;
+                }
+                Err(NoRoom::Fault(fault)) => {
+                    state.give_back(reservation, noted);
+                    return Err(fault);
+                }
+                Err(NoRoom::Never) => {}
+                // Nothing but this frame holds the ring's buffers or the pool's: no more will come.
+                Err(NoRoom::NotNow) if noted == 0 && state.is_all_taken(reservation) => {}
+                Err(NoRoom::NotNow) => {
+                    reservation.ran_out_at(state.ring.seen());
+                    state.give_back(reservation, noted);
+                    return Ok(());
+                }
+            }
+            state.give_back(reservation, noted);
+            frame.set_receive(None);
+            reservation.misfit();
+            left -= 1;
+        }
+        Ok(())
     }
 
     /// Takes buffers for one frame and the virtio-net header in front of it. The chains taken are noted in `reservation`
@@ -199,41 +276,12 @@ impl ToGuest for ToGuestRing {
         frames: &NblQueue<'p>,
         reservation: &mut Reservation,
     ) -> Result<(), Fault> {
-        let mut state = self.lock();
-        let state = &mut *state;
-        let (singly, mut end) = match self.receive_singly(state, pool, frames, reservation) {
-            Ok(done) => (done, Ok(())),
-            Err(fault) => (frames.len(), Err(fault)),
+        let state = &mut *self.lock();
+        let end = match self.receive_singly(state, pool, frames, reservation) {
+            Ok(done) if done == frames.len() => Ok(()),
+            Ok(done) => self.receive_others(state, pool, frames.iter_from(done), reservation),
+            Err(fault) => Err(fault),
         };
-        let mut left = frames.len() - singly;
-        let others = (left > 0).then(|| frames.iter().skip(singly));
-        for frame in others.into_iter().flatten() {
-            let noted = reservation.buffers().len();
-            match self.receive(state, pool, frame, left, reservation) {
-                Ok(()) => {
-                    reservation.next_frame();
-                    left -= 1;
-                    continue;
-                }
-                Err(NoRoom::Fault(fault)) => end = Err(fault),
-                Err(NoRoom::Never) => {}
-                // Nothing but this frame holds the ring's buffers or the pool's: no more will come.
-                Err(NoRoom::NotNow) if noted == 0 && state.is_all_taken(reservation) => {}
-                Err(NoRoom::NotNow) => {
-                    reservation.ran_out_at(state.ring.seen());
-                    state.give_back(reservation, noted);
-                    break;
-                }
-            }
-            state.give_back(reservation, noted);
-            if end.is_err() {
-                break;
-            }
-            frame.set_receive(None);
-            reservation.misfit();
-            left -= 1;
-        }
-        state.give_back(reservation, reservation.buffers().len());
         if !reservation.buffers().is_empty() {
             let heads = reservation.buffers().iter().map(|filled| filled.id);
             reservation.set_ticket(state.ring.lease(heads).into());
@@ -248,13 +296,15 @@ impl ToGuest for ToGuestRing {
 
     fn publish(&self, reservation: &Reservation) -> Result<bool, Fault> {
         let needs_call = {
-            let ring = &mut self.lock().ring;
+            let state = &mut *self.lock();
             let used = reservation.buffers().iter().map(|filled| Used {
                 head: filled.id,
                 written: filled.bytes,
             });
-            ring.complete(Lease::from(reservation.ticket()), used);
-            ring.needs_call()
+            state.ring.complete(Lease::from(reservation.ticket()), used);
+            let needs_call = state.ring.needs_call();
+            self.restock(state);
+            needs_call
         };
         if needs_call {
             self.call.ring();
@@ -267,26 +317,36 @@ impl State {
     /// The next chain, of those taken or of up to `most` taken now.
     #[inline]
     fn next(&mut self, memory: &GuestMemory, most: usize) -> Result<Chain<'_>, NoRoom> {
-        if self.spent == self.chains.len() {
-            self.chains.clear();
-            self.spent = 0;
-            let taken = self.ring.take(memory, most, &mut self.chains);
-            if taken.map_err(|error| NoRoom::Fault(ring_fault(error)))? == 0 {
-                return Err(NoRoom::NotNow);
-            }
+        if self.spent == self.chains.len() && self.take(memory, most).map_err(NoRoom::Fault)? == 0 {
+            return Err(NoRoom::NotNow);
         }
         self.spent += 1;
         Ok(self.chains.chain(self.spent - 1))
     }
 
-    /// Gives the ring back what was taken beyond the first `keep` buffers noted, and forgets those.
-    fn give_back(&mut self, reservation: &mut Reservation, keep: usize) {
-        self.ring.untake(self.chains.heads(self.spent));
+    /// Takes up to `most` chains, now that those taken before are all in use.
+    #[inline]
+    fn take(&mut self, memory: &GuestMemory, most: usize) -> Result<usize, Fault> {
         self.chains.clear();
         self.spent = 0;
+        let taken = self.ring.take(memory, most, &mut self.chains);
+        taken.map_err(ring_fault)
+    }
+
+    /// Gives the ring back what of the buffers noted is beyond the first `keep`, and forgets those. Chains can be given back in
+    /// the order in which they were taken only, so the stock goes first.
+    fn give_back(&mut self, reservation: &mut Reservation, keep: usize) {
+        self.clear_stock();
         let noted = &reservation.buffers()[keep..];
         self.ring.untake(noted.iter().map(|filled| filled.id));
         reservation.forget(noted.len());
+    }
+
+    /// Gives the ring back what was taken and is not in use.
+    fn clear_stock(&mut self) {
+        self.ring.untake(self.chains.heads(self.spent));
+        self.chains.clear();
+        self.spent = 0;
     }
 
     /// Whether the buffers noted are all that the ring can ever have.
@@ -296,14 +356,16 @@ impl State {
 }
 
 /// Frames, the chains that they are to go into, and where that is written down.
-struct Places<'a, 'p> {
+struct Places<'a, 'p, C> {
     pool: &'p Pool,
-    frames: &'a NblQueue<'p>,
-    chains: &'a Chains,
+    frames: nbl::Iter<'p>,
+    chains: C,
     filled: &'a mut [Filled],
+    /// The number of the first frame in the reservation.
+    first: u16,
 }
 
-impl<'p> Places<'_, 'p> {
+impl<'p, C: Iterator<Item = (u16, Option<Buf>)>> Places<'_, 'p, C> {
     /// Attaches to each of the first frames the only buffer of the chain beside it, as long as there is just one and the frame
     /// fits. A loop of its own, free of whatever else frames and chains can be.
     #[inline(never)]
@@ -312,9 +374,9 @@ impl<'p> Places<'_, 'p> {
         memory: impl Lookup<'m>,
         header: impl Fn(Nbl<'p>) -> [u8; header::LEN],
     ) -> u16 {
-        let mut done = 0;
-        let places = self.chains.only_writable().zip(self.filled);
-        for (frame, ((head, only), filled)) in self.frames.iter().zip(places) {
+        let mut number = self.first;
+        let places = self.chains.zip(self.filled);
+        for (frame, ((head, only), filled)) in self.frames.zip(places) {
             let bytes = header::LEN as u32 + frame.data_len();
             let Some(buffer) = only.filter(|buffer| buffer.len >= bytes) else {
                 break;
@@ -326,15 +388,26 @@ impl<'p> Places<'_, 'p> {
             if !frame.receive_into(self.pool, &header(frame), piece) {
                 break;
             }
-            extent.window().prefetch_write();
             *filled = Filled {
                 id: head,
-                frame: done,
+                frame: number,
                 bytes,
             };
-            done += 1;
+            number += 1;
         }
-        done
+        number - self.first
+    }
+}
+
+/// Starts to bring the first lines of all buffers into the cache.
+#[inline(never)]
+fn prefetch<'m>(memory: impl Lookup<'m>, chains: &Chains) {
+    for (_, only) in chains.only_writable_from(0) {
+        if let Some(buffer) = only
+            && let Some(extent) = memory.extent(buffer.gpa, buffer.len)
+        {
+            extent.window().prefetch_write();
+        }
     }
 }
 

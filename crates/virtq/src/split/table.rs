@@ -37,17 +37,17 @@ impl Table {
         (head < self.size).then(|| self.descriptor(head))
     }
 
-    /// Reads the chain that starts at `head`, whose first descriptor was read already, into `chains`, which has room for it.
-    /// After an error, nothing of it is there.
+    /// Reads the chain that starts at `head` into `chains`, which has room for it. After an error, nothing of it is there.
     pub(super) fn read(
         &self,
         head: u16,
-        first: Option<Descriptor>,
         memory: &GuestMemory,
         chains: &mut Chains,
     ) -> Result<(), RingError> {
         let size = self.size;
-        let first = first.ok_or(RingError::HeadOutOfRange { head, size })?;
+        let first = self
+            .first(head)
+            .ok_or(RingError::HeadOutOfRange { head, size })?;
         let walked = self.walk(head, first, memory, chains);
         if walked.is_err() {
             chains.abandon();
