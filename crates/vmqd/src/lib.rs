@@ -13,7 +13,7 @@
 mod attach;
 mod cli;
 mod commands;
-// The API and the command line are about to use all of it.
+// The command line is about to use all of it.
 #[allow(dead_code, unused_imports)]
 mod config;
 mod control;
@@ -21,7 +21,6 @@ mod cpus;
 mod demo;
 mod directory;
 mod failure;
-#[allow(dead_code, unused_imports)]
 mod live;
 mod log;
 mod mac;

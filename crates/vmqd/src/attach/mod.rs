@@ -18,7 +18,7 @@ use vmq::Mac;
 
 use crate::cli::{AttachArgs, Vmm};
 use crate::config::{Mode, check_name, socket_in};
-use crate::control::{self, ClientError};
+use crate::control::{Client, ClientError};
 use crate::failure::Failure;
 use crate::{directory, mac};
 
@@ -92,7 +92,7 @@ fn attachment(args: &AttachArgs) -> Result<Attachment, Failure> {
         problem,
         remedy,
     })?;
-    let (socket, mode, own_mac, mtu) = match control::status_of(&dir) {
+    let (socket, mode, own_mac, mtu) = match Client::open(&dir).and_then(|client| client.status()) {
         Ok(status) => {
             let Some(port) = status.port(&args.port) else {
                 let known: Vec<_> = status.ports.iter().map(|port| port.name.as_str()).collect();

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cli::{Command, Reach};
-use crate::control::{self, StatusView};
+use crate::control::{Client, StatusView};
 use crate::directory;
 use crate::failure::Failure;
 use crate::{attach, demo, run};
@@ -62,9 +62,12 @@ impl NoSuch {
 
 /// What the running switch is doing.
 fn status_of(reach: &Reach) -> Result<StatusView, Failure> {
-    Ok(control::status_of(&directory::choose(
-        reach.dir.as_deref(),
-    )?)?)
+    Ok(open(reach)?.status()?)
+}
+
+/// What asks the running switch.
+fn open(reach: &Reach) -> Result<Client, Failure> {
+    Ok(Client::open(&directory::choose(reach.dir.as_deref())?)?)
 }
 
 fn print_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {

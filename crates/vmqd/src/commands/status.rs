@@ -6,14 +6,14 @@ use std::io::{self, Write};
 use switch::policy::NetworkMode;
 
 use crate::cli::StatusArgs;
-use crate::control::{self, FilterView, NetworkView, PortView, StatusView, Traffic, WorkerView};
+use crate::control::{Client, FilterView, NetworkView, PortView, StatusView, Traffic, WorkerView};
 use crate::directory;
 use crate::failure::Failure;
 use crate::output::{self, Align, Cell, DIM, GOOD, Table, WARN};
 
 /// Asks the switch and prints its answer.
 pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
-    let status = control::status_of(&directory::choose(args.dir.as_deref())?)?;
+    let status = Client::open(&directory::choose(args.dir.as_deref())?)?.status()?;
     let mut out = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &status).map_err(io::Error::from)?;

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::ser::{SerializeStruct, Serializer};
 use vmq::{Filter, Mac, VlanId, VlanTest};
 
 use crate::mac;
@@ -48,10 +49,9 @@ impl Serialize for AddressFilter {
         let has_vlan = self.vlan != VlanTest::Any;
         let mut table = serializer.serialize_struct("AddressFilter", 1 + usize::from(has_vlan))?;
         table.serialize_field("mac", &self.mac)?;
-        match self.vlan {
-            VlanTest::Any => table.skip_field("vlan")?,
-            VlanTest::UntaggedOrZero => table.serialize_field("vlan", UNTAGGED)?,
-            VlanTest::Id(id) => table.serialize_field("vlan", &id)?,
+        match has_vlan {
+            true => table.serialize_field("vlan", &Vlan(self.vlan))?,
+            false => table.skip_field("vlan")?,
         }
         table.end()
     }
@@ -98,7 +98,10 @@ enum Key {
     Vlan,
 }
 
-struct Station(Mac);
+/// The address of one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Station(pub(crate) Mac);
 
 impl<'de> Deserialize<'de> for Station {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -112,7 +115,32 @@ fn station<E: de::Error>(text: &str) -> Result<Mac, E> {
 }
 
 /// `12`, `"untagged"`, or nothing for any.
-struct Vlan(VlanTest);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Vlan(pub(crate) VlanTest);
+
+impl Vlan {
+    pub(crate) const ANY: Self = Self(VlanTest::Any);
+
+    pub(crate) fn is_any(&self) -> bool {
+        *self == Self::ANY
+    }
+}
+
+impl Default for Vlan {
+    fn default() -> Self {
+        Self::ANY
+    }
+}
+
+impl Serialize for Vlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            VlanTest::Any => serializer.serialize_unit(),
+            VlanTest::UntaggedOrZero => serializer.serialize_str(UNTAGGED),
+            VlanTest::Id(id) => id.serialize(serializer),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for Vlan {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -163,24 +191,46 @@ impl JsonSchema for AddressFilter {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mac = json_schema!({
-            "type": "string",
-            "pattern": "^[0-9a-fA-F][02468aceACE]((:[0-9a-fA-F]{2}){5}|(-[0-9a-fA-F]{2}){5})$",
-            "not": { "pattern": "^00([:-]00){5}$" },
-            "examples": ["52:54:00:12:34:56"]
-        });
-        let vlan = generator.subschema_for::<VlanId>();
+        let mac = generator.subschema_for::<Station>();
+        let vlan = generator.subschema_for::<Vlan>();
         json_schema!({
             "description": "a machine's address, on every VLAN or on one",
             "oneOf": [mac.clone(), {
                 "type": "object",
-                "properties": {
-                    "mac": mac,
-                    "vlan": { "oneOf": [vlan, { "const": UNTAGGED }, { "type": "null" }] }
-                },
+                "properties": { "mac": mac, "vlan": vlan },
                 "required": ["mac"],
                 "additionalProperties": false
             }]
+        })
+    }
+}
+
+impl JsonSchema for Station {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Station".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "a machine's address",
+            "pattern": "^[0-9a-fA-F][02468aceACE]((:[0-9a-fA-F]{2}){5}|(-[0-9a-fA-F]{2}){5})$",
+            "not": { "pattern": "^00([:-]00){5}$" },
+            "examples": ["52:54:00:12:34:56"]
+        })
+    }
+}
+
+impl JsonSchema for Vlan {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Vlan".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let id = generator.subschema_for::<VlanId>();
+        json_schema!({
+            "description": "one VLAN, `untagged`, or `null` for any",
+            "oneOf": [id, { "const": UNTAGGED }, { "type": "null" }]
         })
     }
 }

@@ -124,7 +124,8 @@ impl Document {
         }
     }
 
-    /// A merge patch (RFC 7396), except that of a setting with variants the one in the patch takes the place of another.
+    /// A merge patch (RFC 7396), except that of a setting with variants the one in the patch takes the place of another, and
+    /// that a key which is to go and is unknown is a mistake like any other.
     pub(crate) fn patch(&mut self, patch: &serde_json::Value) {
         self.root.patch(patch);
     }
@@ -319,6 +320,10 @@ impl Node {
             Json::Bool(is_true) => Value::Bool(*is_true),
             Json::Number(number) => match (number.as_i128(), number.as_f64()) {
                 (Some(integer), _) => Value::Integer(integer),
+                // JSON knows numbers only: 12.0 is 12.
+                (None, Some(float)) if float.fract() == 0.0 && float.abs() < 1e15 => {
+                    Value::Integer(float as i128)
+                }
                 (None, Some(float)) => Value::Float(float),
                 (None, None) => Value::Odd("a number beyond all bounds"),
             },
@@ -458,7 +463,9 @@ impl Node {
             return;
         };
         for (key, value) in object {
-            if value.is_null() {
+            let is_known = |node: &Self| node.child(&Step::Key(key.clone().into())).is_some();
+            // Of a key that is not there null is kept, so that one that nobody knows is noticed.
+            if value.is_null() && is_known(self) {
                 self.remove_key(key);
             } else if value.is_object() {
                 self.entry_or_table(key, &Place::Path).patch(value);

@@ -6,7 +6,7 @@
 use serde::de::DeserializeOwned;
 
 use super::document::{Document, Place};
-use super::mistake::{Kind, Mistake, Path};
+use super::mistake::{Kind, Mistake, Mistakes, Path};
 use super::reader::{ReadError, What, listed};
 use super::rejected::Rejected;
 
@@ -16,24 +16,46 @@ const MAX_MISTAKES: usize = 50;
 impl Document {
     /// Reads what it can, and adds what is wrong with the rest to `rejected`. `None` if nothing is left.
     pub(crate) fn read<T: DeserializeOwned>(&mut self, rejected: &mut Rejected) -> Option<T> {
+        let (value, found) = self.gather();
+        for (mistake, place) in &found {
+            self.object(mistake, place, rejected);
+        }
+        value
+    }
+
+    /// The value that it is, or everything that is wrong with it.
+    pub(crate) fn value<T: DeserializeOwned>(mut self) -> Result<T, Mistakes> {
+        let (value, found) = self.gather();
+        match value {
+            Some(value) if found.is_empty() => Ok(value),
+            _ => Err(Mistakes(
+                found.into_iter().map(|(mistake, _)| mistake).collect(),
+            )),
+        }
+    }
+
+    /// What can be read, and each mistake with its place.
+    fn gather<T: DeserializeOwned>(&mut self) -> (Option<T>, Vec<(Mistake, Place)>) {
+        let mut found = Vec::new();
         // Each mistake takes out one value and the one that lacks it at most.
         for _ in 0..2 * MAX_MISTAKES {
             let error = match T::deserialize(&self.root) {
                 Ok(value) => {
                     self.root.close_gaps();
-                    return Some(value);
+                    return (Some(value), found);
                 }
                 Err(error) => error,
             };
             let path: Path = error.steps().collect();
             let is_consequence = self.node(&path).is_some_and(|node| node.is_torn);
             if !is_consequence {
-                let (mistake, place) = self.mistake(&error, path.clone());
-                self.object(&mistake, &place, rejected);
+                found.push(self.mistake(&error, path.clone()));
             }
-            self.tear(&path)?;
+            if self.tear(&path).is_none() {
+                break;
+            }
         }
-        None
+        (None, found)
     }
 
     /// Takes out what is at `path`; `None` if that is all there is.

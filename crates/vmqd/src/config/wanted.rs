@@ -230,8 +230,8 @@ impl Own for OwnOfPort {
 
     fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
-            "name" => self.name = map.next_value()?,
-            "network" => self.network = map.next_value()?,
+            "name" => self.name = Some(map.next_value()?),
+            "network" => self.network = Some(map.next_value()?),
             "mode" => self.mode = map.next_value()?,
             "socket" => self.socket = map.next_value()?,
             "filters" => self.filters = map.next_value()?,
@@ -282,7 +282,7 @@ impl Own for OwnOfNetwork {
     const KEYS: &'static [&'static str] = &["name"];
 
     fn read<'de, A: MapAccess<'de>>(&mut self, _key: &str, map: &mut A) -> Result<(), A::Error> {
-        self.name = map.next_value()?;
+        self.name = Some(map.next_value()?);
         Ok(())
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::operation::JsonAnswer;
 use super::problem::Problem;
-use super::request::{Asked, NoParameters};
+use super::reply::JsonAnswer;
+use super::request::Asked;
 use super::status::port_of;
 use super::view::{PortCounters, WorkerView};
 use crate::live::Live;
@@ -34,7 +34,7 @@ pub(crate) struct CountersOfPort {
 impl JsonAnswer for Counters {}
 impl JsonAnswer for CountersOfPort {}
 
-pub(super) fn list(live: &Live, _: Asked<NoParameters>) -> Result<Counters, Problem> {
+pub(super) fn list(live: &Live, _: Asked) -> Result<Counters, Problem> {
     let (status, at_ns) = (live.status(), live.uptime_ns());
     let ports = status.ports.into_iter();
     Ok(Counters {
@@ -44,7 +44,7 @@ pub(super) fn list(live: &Live, _: Asked<NoParameters>) -> Result<Counters, Prob
     })
 }
 
-pub(super) fn read(live: &Live, asked: Asked<NoParameters>) -> Result<CountersOfPort, Problem> {
+pub(super) fn read(live: &Live, asked: Asked) -> Result<CountersOfPort, Problem> {
     let (status, at_ns) = (live.status(), live.uptime_ns());
     let counters = port_of(status, &asked.name)?.counters;
     Ok(CountersOfPort { at_ns, counters })

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -19,13 +19,18 @@ use serde::{Deserialize, Serialize};
 use switch::{Event, Events, News, Occurrence};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::operation::{JsonAnswer, Operation, answer, operation};
+use super::operation::{Operation, answer, reads};
 use super::problem::{Kind, Problem};
+use super::reply::{JsonAnswer, Reply};
 use super::request::{Asked, Parameters};
+use super::routes::EVENTS;
 use crate::live::Live;
 
 /// Media type of a stream.
-const EVENT_STREAM: &str = "text/event-stream";
+pub(super) const EVENT_STREAM: &str = "text/event-stream";
+
+/// What an event of a stream is called that says how many were missed.
+pub(super) const MISSED: &str = "missed";
 
 /// Streams at once, on all sockets.
 const MAX_STREAMS: usize = 16;
@@ -37,7 +42,7 @@ const MOST: usize = 1024;
 const PORTION: usize = 64;
 
 /// How often a stream says that it is still there. It is also how a client that went without a word is noticed.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Events in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -83,8 +88,8 @@ impl From<Occurrence> for EventView {
 
 /// The list, which becomes a stream for who accepts one.
 pub(super) fn read() -> Operation {
-    let mut operation = operation(
-        (Method::GET, "/v1/events"),
+    let mut operation = reads(
+        EVENTS,
         ("readEvents", "What has happened, or happens from now on"),
         list,
     )
@@ -98,6 +103,7 @@ pub(super) fn read() -> Operation {
         if accepts_stream(request.headers()) {
             follow(&live, request, places).await
         } else {
+            let list = |live: &Live, asked: Asked<Since>| list(live, asked).map(Reply::Is);
             answer(live, request, list).await
         }
         .unwrap_or_else(IntoResponse::into_response)
@@ -174,9 +180,7 @@ impl Follower {
                 poll_fn(|context| self.events.poll(PORTION, context)).await;
             self.taken = events.into_iter();
             if missed > 0 {
-                let event = sse::Event::default()
-                    .event("missed")
-                    .data(missed.to_string());
+                let event = sse::Event::default().event(MISSED).data(missed.to_string());
                 return Some((Ok(event), self));
             }
         }

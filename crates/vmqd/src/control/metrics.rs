@@ -13,9 +13,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::operation::Answer;
 use super::problem::{Kind, Problem};
-use super::request::{Asked, NoParameters};
+use super::reply::Answer;
+use super::request::Asked;
 use super::view::{PortCounters, PortView, StatusView, WorkerView};
 use crate::live::Live;
 
@@ -24,6 +24,7 @@ pub(super) struct Metrics(String);
 
 impl Answer for Metrics {
     const MEDIA_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    const IS_TAGGED: bool = false;
 
     fn render(&self) -> Result<Vec<u8>, Problem> {
         Ok(self.0.clone().into_bytes())
@@ -40,7 +41,7 @@ impl JsonSchema for Metrics {
     }
 }
 
-pub(super) fn read(live: &Live, _: Asked<NoParameters>) -> Result<Metrics, Problem> {
+pub(super) fn read(live: &Live, _: Asked) -> Result<Metrics, Problem> {
     let mut registry = Registry::with_prefix("vmq");
     registry.register_collector(Box::new(Scrape(live.status())));
     let mut out = String::new();

@@ -3,21 +3,26 @@
 //!
 //! ```text
 //!  vmq status ─ client ─▶ DIR/vmq.sock ─▶ server ──────────┐
-//!                                         (limits)         ├─▶ routes ─▶ operation ─▶ status, queues, counters, ...
+//!                                         (limits)         ├─▶ routes ─▶ operation ─▶ settings, status, counters, ...
 //!  curl ────────────────▶ 127.0.0.1 ────▶ server ─▶ guard ─┘     │        (typed, on a thread that may wait)
 //!                                                                └─▶ openapi: the same table as a document
 //!                 view: the JSON's shape, the same types on both sides
 //! ```
 //!
 //! Invariants
-//! * Nothing that a client sends or leaves undone makes the process grow beyond the limits of [`server`], or keeps
+//! * Nothing that a client sends or leaves undone makes the process grow beyond the limits of [`server`] and [`request`], or keeps
 //!   another client of another socket waiting.
 //! * What may wait for the switch runs on a thread of its own; the thread that serves the sockets never does.
 //! * Whatever is not carried out is answered with a [`problem`] document.
 
+mod bodies;
+// The command line is about to ask all of it.
+#[allow(dead_code)]
 mod client;
+mod condition;
 mod counters;
 mod events;
+mod file;
 mod filters;
 mod guard;
 mod metrics;
@@ -25,9 +30,12 @@ mod openapi;
 mod operation;
 mod problem;
 mod queues;
+mod refusal;
+mod reply;
 mod request;
 mod routes;
 mod server;
+mod settings;
 mod status;
 mod token;
 mod view;
@@ -44,11 +52,21 @@ use std::sync::Arc;
 use axum::middleware;
 use axum::serve::ListenerExt;
 
-pub(crate) use self::client::{ClientError, status_of};
+pub(crate) use self::client::{Client, ClientError};
 pub(crate) use self::token::Token;
 pub(crate) use self::view::{
     FilterView, NetworkView, PairView, PortCounters, PortView, QueueView, StatusView, Traffic,
     WorkerView,
+};
+#[allow(unused_imports)]
+pub(crate) use self::{
+    client::{Etag, Told},
+    counters::Counters,
+    events::{EventList, EventView},
+    file::Saved,
+    filters::{Filter, NewFilter},
+    problem::{MemberError, Problem},
+    settings::Setting,
 };
 use crate::live::Live;
 

@@ -3,9 +3,9 @@
 //! OpenAPI 3.1 takes JSON Schema 2020-12 as it is, which is what the types' own descriptions are. So the document is put
 //! together here from both, and there is no second description that could differ.
 
+use axum::http::{Method, StatusCode};
+use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
-use schemars::transform::{RecursiveTransform, Transform};
-use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, SchemaOf};
@@ -13,6 +13,14 @@ use super::problem::{Kind, PROBLEM_JSON, Problem};
 
 /// What any request can meet, whatever it asks.
 const COMMON: [Kind; 3] = [Kind::Malformed, Kind::Unauthorized, Kind::Internal];
+
+/// What a request with a body can meet besides.
+const WITH_BODY: [Kind; 4] = [
+    Kind::Timeout,
+    Kind::TooLarge,
+    Kind::UnsupportedMediaType,
+    Kind::Invalid,
+];
 
 const INTRODUCTION: &str = "\
 The control interface of a running switch. On the control socket (a unix socket, `curl --unix-socket`) whoever can open its file \
@@ -25,7 +33,6 @@ pub(super) fn document(operations: &[Operation]) -> Value {
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;
     });
-    let settings = settings.with_transform(RecursiveTransform(bound));
     let mut schemas = settings.into_generator();
     let mut paths = Map::new();
     for operation in operations {
@@ -41,7 +48,7 @@ pub(super) fn document(operations: &[Operation]) -> Value {
         .into_iter()
         .map(|(kind, response)| (name(kind), response))
         .collect();
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "vmq",
@@ -57,7 +64,9 @@ pub(super) fn document(operations: &[Operation]) -> Value {
             "responses": responses,
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } }
         }
-    })
+    });
+    bound(&mut document);
+    document
 }
 
 /// The parameters that a path has between braces.
@@ -97,27 +106,56 @@ fn describe(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
         "parameters": [],
         "responses": {}
     });
+    let mut parameters = query_parameters(operation.query, schemas);
     let mut responses = Map::new();
-    responses.insert("200".to_owned(), success(operation, schemas));
-    for kind in [&COMMON[..], &operation.problems].concat() {
+    for &status in &operation.successes {
+        responses.insert(
+            status.as_str().to_owned(),
+            success(operation, status, schemas),
+        );
+    }
+    let mut problems = [&COMMON[..], &operation.problems].concat();
+    if let Some((media_type, schema)) = operation.body {
+        described["requestBody"] =
+            json!({ "required": true, "content": { media_type: { "schema": schema(schemas) } } });
+        problems.extend(WITH_BODY);
+    }
+    if operation.is_conditional {
+        parameters.extend(conditions(&operation.method));
+        if operation.method != Method::GET {
+            problems.push(Kind::PreconditionFailed);
+        } else {
+            let headers = headers(operation, StatusCode::NOT_MODIFIED);
+            let description = "It is what If-None-Match names";
+            let response = json!({ "description": description, "headers": headers });
+            responses.insert("304".to_owned(), response);
+        }
+    }
+    for kind in problems {
         let reference = json!({ "$ref": format!("#/components/responses/{}", name(kind)) });
         responses.insert(kind.status().as_str().to_owned(), reference);
     }
-    described["parameters"] = query_parameters(operation.query, schemas).into();
+    described["parameters"] = parameters.into();
     described["responses"] = responses.into();
     described
 }
 
-/// Says how large a number may be that is read into 32 or 64 bits: its format is only a hint.
-fn bound(schema: &mut Schema) {
-    let format = schema.get("format").and_then(Value::as_str);
-    let maximum = match format {
-        Some("uint32") => u64::from(u32::MAX),
-        Some("uint64") => u64::MAX,
-        _ => return,
-    };
-    if schema.get("maximum").is_none() {
-        schema.insert("maximum".to_owned(), maximum.into());
+/// Says of each whole number how large it may be, wherever a type of 32 or 64 bits left it at a format, which is only a hint.
+fn bound(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(bound),
+        Value::Object(members) => {
+            let maximum = match members.get("format").and_then(Value::as_str) {
+                Some("uint32") => Some(u64::from(u32::MAX)),
+                Some("uint" | "uint64") => Some(u64::MAX),
+                _ => None,
+            };
+            if let Some(maximum) = maximum {
+                members.entry("maximum").or_insert(maximum.into());
+            }
+            members.values_mut().for_each(bound);
+        }
+        _ => {}
     }
 }
 
@@ -127,8 +165,7 @@ fn query_parameters(query: SchemaOf, schemas: &mut SchemaGenerator) -> Vec<Value
     let mut own = SchemaGenerator::new(schemas.settings().clone().with(|settings| {
         settings.inline_subschemas = true;
     }));
-    let mut schema = query(&mut own);
-    RecursiveTransform(bound).transform(&mut schema);
+    let schema = query(&mut own);
     let members = schema.get("properties").and_then(Value::as_object);
     let is_required = |name: &String| {
         let required = schema.get("required").and_then(Value::as_array);
@@ -143,12 +180,49 @@ fn query_parameters(query: SchemaOf, schemas: &mut SchemaGenerator) -> Vec<Value
     members.into_iter().flatten().map(parameter).collect()
 }
 
-fn success(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
-    let mut response = json!({ "description": operation.summary });
-    for (media_type, schema) in &operation.answers {
-        response["content"][*media_type] = json!({ "schema": schema(schemas) });
+fn success(operation: &Operation, status: StatusCode, schemas: &mut SchemaGenerator) -> Value {
+    let description = match status {
+        StatusCode::CREATED => "It was made",
+        StatusCode::NO_CONTENT => "It is done",
+        _ => operation.summary,
+    };
+    let mut response = json!({ "description": description, "headers": headers(operation, status) });
+    if status != StatusCode::NO_CONTENT {
+        for (media_type, schema) in &operation.answers {
+            response["content"][*media_type] = json!({ "schema": schema(schemas) });
+        }
     }
     response
+}
+
+fn headers(operation: &Operation, status: StatusCode) -> Value {
+    let mut headers = Map::new();
+    if status == StatusCode::CREATED {
+        headers.insert("Location".to_owned(), header("Where it is"));
+    }
+    if operation.is_tagged && status != StatusCode::NO_CONTENT {
+        let tag = header("Names it as it is now, for If-Match");
+        headers.insert("ETag".to_owned(), tag);
+    }
+    headers.into()
+}
+
+/// The headers with which a client says what it knows.
+fn conditions(method: &Method) -> Vec<Value> {
+    let header = |name, description: &str| {
+        let schema = json!({ "type": "string" });
+        parameter(name, "header", false, Some(description.into()), schema)
+    };
+    match *method {
+        Method::GET => vec![header("If-None-Match", "Answer only if it is another")],
+        _ => vec![
+            header("If-Match", "Only if it is still this one"),
+            header(
+                "If-None-Match",
+                "Only if it is not this one; *: only if there is none",
+            ),
+        ],
+    }
 }
 
 fn problem_response(kind: Kind, schema: &Value) -> Value {

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::operation::JsonAnswer;
 use super::problem::{Kind, Problem};
-use super::request::{Asked, NoParameters};
+use super::reply::JsonAnswer;
+use super::request::Asked;
 use super::status::port_of;
 use super::view::{FilterView, PairView, PortView};
 use crate::live::Live;
@@ -34,14 +34,14 @@ pub(crate) struct Queue {
 impl JsonAnswer for Queues {}
 impl JsonAnswer for Queue {}
 
-pub(super) fn list(live: &Live, _: Asked<NoParameters>) -> Result<Queues, Problem> {
+pub(super) fn list(live: &Live, _: Asked) -> Result<Queues, Problem> {
     let ports = live.status().ports.into_iter();
     Ok(Queues {
         queues: ports.flat_map(queues_of_port).collect(),
     })
 }
 
-pub(super) fn read(live: &Live, asked: Asked<NoParameters>) -> Result<Queue, Problem> {
+pub(super) fn read(live: &Live, asked: Asked) -> Result<Queue, Problem> {
     let mut queues = queues_of_port(port_of(live.status(), &asked.name)?);
     queues.next().ok_or_else(|| {
         let detail = format!("port `{}` has no queue at the moment", asked.name);

@@ -5,67 +5,188 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::http::{Method, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use serde_json::Value;
 
-use super::operation::{JsonAnswer, Operation, operation};
+use super::operation::{Operation, changes, reads};
 use super::problem::{Kind, Problem};
-use super::request::{Asked, NoParameters};
-use super::{counters, events, filters, metrics, openapi, queues, status};
+use super::reply::JsonAnswer;
+use super::request::Asked;
+use super::{counters, events, file, filters, metrics, openapi, queues, settings, status};
+use crate::config::{NetworkConfig, PortConfig};
 use crate::live::Live;
 
-/// Path of the status.
+/// Paths that the client asks, beside those of the settings.
 pub(super) const STATUS: &str = "/v1/status";
+pub(super) const FILTERS: &str = "/v1/filters";
+pub(super) const COUNTERS: &str = "/v1/counters";
+pub(super) const EVENTS: &str = "/v1/events";
+pub(super) const RELOAD: &str = "/v1/reload";
+pub(super) const SAVE: &str = "/v1/save";
 
 /// All operations, in the order of the document.
 pub(super) fn operations() -> Vec<Operation> {
     vec![
-        operation(
-            (Method::GET, STATUS),
+        reads(
+            STATUS,
             ("readStatus", "The whole switch at one moment"),
             status::read,
         ),
-        operation(
-            (Method::GET, "/v1/ports/{port}/status"),
+        reads(
+            "/v1/ports",
+            ("listPorts", "All ports"),
+            settings::list::<PortConfig>,
+        ),
+        changes(
+            (Method::POST, "/v1/ports"),
+            ("makePort", "Make a port"),
+            settings::make::<PortConfig>,
+        )
+        .succeeds(&[StatusCode::CREATED])
+        .fails(&[Kind::Conflict]),
+        reads(
+            "/v1/ports/{port}",
+            ("readPort", "One port"),
+            settings::read::<PortConfig>,
+        )
+        .fails(&[Kind::NotFound]),
+        changes(
+            (Method::PUT, "/v1/ports/{port}"),
+            ("replacePort", "Make a port what it is to be"),
+            settings::replace::<PortConfig>,
+        )
+        .succeeds(&[StatusCode::OK, StatusCode::CREATED])
+        .fails(&[Kind::Conflict])
+        .conditional(),
+        changes(
+            (Method::PATCH, "/v1/ports/{port}"),
+            ("changePort", "Change some settings of a port"),
+            settings::change::<PortConfig>,
+        )
+        .fails(&[Kind::NotFound, Kind::Conflict])
+        .conditional(),
+        changes(
+            (Method::DELETE, "/v1/ports/{port}"),
+            ("removePort", "Remove a port"),
+            settings::remove::<PortConfig>,
+        )
+        .succeeds(&[StatusCode::NO_CONTENT])
+        .fails(&[Kind::NotFound, Kind::Conflict])
+        .conditional(),
+        reads(
+            "/v1/ports/{port}/status",
             ("readPortStatus", "One port at one moment"),
             status::read_port,
         )
         .fails(&[Kind::NotFound]),
-        operation(
-            (Method::GET, "/v1/queues"),
+        reads(
+            "/v1/networks",
+            ("listNetworks", "All networks"),
+            settings::list::<NetworkConfig>,
+        ),
+        changes(
+            (Method::POST, "/v1/networks"),
+            ("makeNetwork", "Make a network"),
+            settings::make::<NetworkConfig>,
+        )
+        .succeeds(&[StatusCode::CREATED])
+        .fails(&[Kind::Conflict]),
+        reads(
+            "/v1/networks/{network}",
+            ("readNetwork", "One network"),
+            settings::read::<NetworkConfig>,
+        )
+        .fails(&[Kind::NotFound]),
+        changes(
+            (Method::PUT, "/v1/networks/{network}"),
+            ("replaceNetwork", "Make a network what it is to be"),
+            settings::replace::<NetworkConfig>,
+        )
+        .succeeds(&[StatusCode::OK, StatusCode::CREATED])
+        .fails(&[Kind::Conflict])
+        .conditional(),
+        changes(
+            (Method::PATCH, "/v1/networks/{network}"),
+            ("changeNetwork", "Change some settings of a network"),
+            settings::change::<NetworkConfig>,
+        )
+        .fails(&[Kind::NotFound, Kind::Conflict])
+        .conditional(),
+        changes(
+            (Method::DELETE, "/v1/networks/{network}"),
+            ("removeNetwork", "Remove a network"),
+            settings::remove::<NetworkConfig>,
+        )
+        .succeeds(&[StatusCode::NO_CONTENT])
+        .fails(&[Kind::NotFound, Kind::Conflict])
+        .conditional(),
+        reads(
+            "/v1/queues",
             ("listQueues", "All receive queues"),
             queues::list,
         ),
-        operation(
-            (Method::GET, "/v1/queues/{port}"),
+        reads(
+            "/v1/queues/{port}",
             ("readQueue", "The receive queue of one port"),
             queues::read,
         )
         .fails(&[Kind::NotFound]),
-        operation(
-            (Method::GET, "/v1/filters"),
+        reads(
+            FILTERS,
             ("listFilters", "All receive filters, set and learnt"),
             filters::list,
         ),
-        operation(
-            (Method::GET, "/v1/counters"),
+        changes(
+            (Method::POST, FILTERS),
+            ("setFilter", "Give a port an address"),
+            filters::set,
+        )
+        .succeeds(&[StatusCode::CREATED])
+        .fails(&[Kind::Conflict]),
+        reads(
+            "/v1/filters/{filter}",
+            ("readFilter", "One receive filter"),
+            filters::read,
+        )
+        .fails(&[Kind::NotFound]),
+        changes(
+            (Method::DELETE, "/v1/filters/{filter}"),
+            ("clearFilter", "Take an address from its port"),
+            filters::clear,
+        )
+        .succeeds(&[StatusCode::NO_CONTENT])
+        .fails(&[Kind::NotFound, Kind::Conflict]),
+        reads(
+            COUNTERS,
             ("listCounters", "The counters of all ports and workers"),
             counters::list,
         ),
-        operation(
-            (Method::GET, "/v1/counters/{port}"),
+        reads(
+            "/v1/counters/{port}",
             ("readCounters", "The counters of one port"),
             counters::read,
         )
         .fails(&[Kind::NotFound]),
         events::read(),
-        operation(
-            (Method::GET, "/metrics"),
+        changes(
+            (Method::POST, RELOAD),
+            ("reload", "Read the configuration file again and apply it"),
+            file::reload,
+        )
+        .fails(&[Kind::Conflict]),
+        changes(
+            (Method::POST, SAVE),
+            ("save", "Write what runs to the configuration file"),
+            file::save,
+        )
+        .fails(&[Kind::Conflict]),
+        reads(
+            "/metrics",
             ("readMetrics", "The counters as OpenMetrics, for Prometheus"),
             metrics::read,
         ),
-        operation(
-            (Method::GET, "/v1/openapi.json"),
+        reads(
+            "/v1/openapi.json",
             ("readDocument", "This document"),
             read_document,
         ),
@@ -88,7 +209,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document(&operation
 
 impl JsonAnswer for Value {}
 
-fn read_document(_: &Live, _: Asked<NoParameters>) -> Result<Value, Problem> {
+fn read_document(_: &Live, _: Asked) -> Result<Value, Problem> {
     Ok(DOCUMENT.clone())
 }
 

@@ -3,6 +3,7 @@
 //! | a client | loses its connection after |
 //! | --- | --- |
 //! | that connects and says nothing, or says it slowly | [`HEADER_PATIENCE`] |
+//! | that sends a body slowly | [`BODY_PATIENCE`](super::request::BODY_PATIENCE), with an answer |
 //! | that does not read its answer | [`WRITE_PATIENCE`] |
 //! | with a header of more than [`MAX_HEADER`] bytes | at once, with an answer |
 //!
