@@ -88,6 +88,8 @@ const ATTACKS: &[fn(&Api)] = &[
     header_without_end,
     headers_without_number,
     path_without_end,
+    body_without_end,
+    body_that_does_not_come,
     reads_nothing,
     streams_left_alone,
     comes_and_goes,
@@ -138,6 +140,27 @@ fn path_without_end(api: &Api) {
     let mut stream = api.unix();
     let _ = stream.write_all(b"GET /v1/");
     while stream.write_all(&[b'%'; 4096]).is_ok() {}
+}
+
+fn body_without_end(api: &Api) {
+    let mut stream = api.tcp();
+    let header = api.header("PUT /v1/ports/left") + "content-type: application/json\r\n";
+    let _ = write!(stream, "{header}transfer-encoding: chunked\r\n\r\n");
+    let chunk = format!("1000\r\n{}\r\n", " ".repeat(4096));
+    let mut sent = 0;
+    while stream.write_all(chunk.as_bytes()).is_ok() {
+        sent += 4096;
+        assert!(sent < 64 << 20, "a body may be of any size");
+    }
+}
+
+fn body_that_does_not_come(api: &Api) {
+    let header = api.header("PUT /v1/ports/left") + "content-type: application/json\r\n";
+    let answer = said(
+        api.tcp(),
+        (header + "content-length: 10\r\n\r\n{").as_bytes(),
+    );
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }
 
 /// Asks and asks and never looks at an answer.
