@@ -1,6 +1,7 @@
-//! The functions of NDIS that a miniport calls, and the referee of freeing: F1 to F3, F5.
+//! The functions of NDIS that a miniport calls, and the referee of freeing and of sends: F1 to F3, F5, F7, X1.
 
 use std::collections::btree_map::Entry;
+use std::collections::BTreeSet;
 
 use ndis::ffi::*;
 use ndis::*;
@@ -101,14 +102,18 @@ unsafe extern "system" fn NdisMIndicateReceiveNetBufferLists(
 unsafe extern "system" fn NdisMSendNetBufferListsComplete(
     handle: NDIS_HANDLE,
     lists: *mut NET_BUFFER_LIST,
-    _flags: ULONG,
+    flags: ULONG,
 ) {
     // SAFETY: as above.
     let ndis = unsafe { adapter(handle) };
+    let mut queues = BTreeSet::new();
     for list in apart(lists) {
         let mut state = ndis.state.borrow_mut();
-        if !state.sends.remove(&(list as usize)) {
-            state.broken("X1", "a list was completed that nobody sent");
+        match state.sends.remove(&(list as usize)) {
+            Some(queue) => {
+                queues.insert(queue);
+            }
+            None => state.broken("X1", "a list was completed that nobody sent"),
         }
         // SAFETY: it is the sender's again, who waits in `Ndis::send`.
         if unsafe { (*list).Status } != NDIS_STATUS_SUCCESS {
@@ -117,6 +122,10 @@ unsafe extern "system" fn NdisMSendNetBufferListsComplete(
                 "a sent list failed; one of an unknown queue is sent on queue 0",
             );
         }
+    }
+    if flags & NDIS_SEND_COMPLETE_FLAGS_SINGLE_QUEUE != 0 && queues.len() > 1 {
+        let what = format!("SINGLE_QUEUE, but the lists completed were sent on queues {queues:?}");
+        ndis.state.borrow_mut().broken("X1", what);
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   driver above   allocate_queue, set_filter, ... free_queue, return_lists, send, halt      (requests)
 //!   ───────────────────────────────────────────┬──────────────────────────────────────
-//!   referee                                    │  every call in both directions is held against R1-R6 and F1-F8
+//!   referee                                    │  every call in both directions is held against R1-R6, X1 and F1-F8
 //!   ───────────────────────────────────────────┼──────────────────────────────────────
 //!   miniport        its four entry points ◄────┘──► NdisAllocateSharedMemory, NdisMIndicate..., (calls)
 //! ```
@@ -74,7 +74,8 @@ struct State {
     last_block: usize,
     /// Lists that are above, by address, with the queue that they were indicated for.
     outstanding: BTreeMap<usize, ULONG>,
-    sends: BTreeSet<usize>,
+    /// Lists that are being sent, by address, with the queue that they are sent on.
+    sends: BTreeMap<usize, ULONG>,
     received: Vec<Received>,
     is_halting: bool,
     violations: Vec<Violation>,
@@ -225,17 +226,38 @@ impl Ndis {
         }
     }
 
-    /// Sends a list on the queue that it names, which need not exist any more (F7).
-    pub(crate) fn send(&self, list: *mut NET_BUFFER_LIST) {
-        self.state.borrow_mut().sends.insert(list as usize);
-        if let Some(miniport) = self.miniport.get() {
-            let flags = NDIS_SEND_FLAGS_SINGLE_QUEUE;
-            // SAFETY: the list is the sender's, and handed over.
-            unsafe { (miniport.send_lists)(miniport.context, list, 0, flags) };
+    /// Sends lists on the queues that they name, which need not exist any more (F7).
+    pub(crate) fn send(&self, lists: &[*mut NET_BUFFER_LIST]) {
+        let mut queues = BTreeSet::new();
+        for list in lists {
+            let mut state = self.state.borrow_mut();
+            // SAFETY: the list is the sender's.
+            let named = unsafe { NET_BUFFER_LIST_RECEIVE_QUEUE_ID(&**list) }.into();
+            let is_there = state.queues.contains_key(&named);
+            let queue = if is_there {
+                named
+            } else {
+                NDIS_DEFAULT_RECEIVE_QUEUE_ID
+            };
+            queues.insert(queue);
+            state.sends.insert(*list as usize, queue);
         }
-        if self.state.borrow_mut().sends.remove(&(list as usize)) {
-            let what = "a sent list did not come back; one of an unknown queue is sent on queue 0";
-            self.state.borrow_mut().broken("F7", what);
+        let flags = if queues.len() > 1 {
+            0
+        } else {
+            NDIS_SEND_FLAGS_SINGLE_QUEUE
+        };
+        if let Some(miniport) = self.miniport.get() {
+            // SAFETY: the lists are the sender's, and handed over.
+            unsafe { (miniport.send_lists)(miniport.context, chain(lists), 0, flags) };
+        }
+        let mut state = self.state.borrow_mut();
+        for list in lists {
+            if state.sends.remove(&(*list as usize)).is_some() {
+                let what =
+                    "a sent list did not come back; one of an unknown queue is sent on queue 0";
+                state.broken("F7", what);
+            }
         }
     }
 

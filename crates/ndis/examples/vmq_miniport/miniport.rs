@@ -415,7 +415,7 @@ pub(crate) unsafe extern "system" fn MiniportSendNetBufferLists(
     context: NDIS_HANDLE,
     lists: *mut NET_BUFFER_LIST,
     _port: NDIS_PORT_NUMBER,
-    _flags: ULONG,
+    flags: ULONG,
 ) {
     // SAFETY: NDIS's.
     let adapter = unsafe { adapter(context) };
@@ -428,14 +428,15 @@ pub(crate) unsafe extern "system" fn MiniportSendNetBufferLists(
             list = (*list).Next;
         }
     }
+    // What was sent on one queue is completed on one (X1).
+    let is_single = flags & NDIS_SEND_FLAGS_SINGLE_QUEUE != 0;
+    let flags = if is_single {
+        NDIS_SEND_COMPLETE_FLAGS_SINGLE_QUEUE
+    } else {
+        0
+    };
     // SAFETY: the chain goes back as it came.
-    unsafe {
-        NdisMSendNetBufferListsComplete(
-            adapter.handle,
-            lists,
-            NDIS_SEND_COMPLETE_FLAGS_SINGLE_QUEUE,
-        );
-    }
+    unsafe { NdisMSendNetBufferListsComplete(adapter.handle, lists, flags) };
 }
 
 /// # Safety

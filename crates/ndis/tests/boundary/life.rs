@@ -17,6 +17,7 @@ enum Step {
     Keep(bool),
     ReturnAll,
     ReturnOne(usize),
+    Send { on: Vec<USHORT> },
     Free { queue: ULONG },
 }
 
@@ -28,6 +29,7 @@ fn a_step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Keep),
         1 => Just(Step::ReturnAll),
         2 => any::<usize>().prop_map(Step::ReturnOne),
+        1 => proptest::collection::vec(0_u16..6, 1..4).prop_map(|on| Step::Send { on }),
         1 => (0_u32..6).prop_map(|queue| Step::Free { queue }),
     ]
 }
@@ -90,6 +92,14 @@ proptest! {
                     if !above.is_empty() {
                         ndis.return_lists(&[above[at % above.len()]], 0);
                     }
+                }
+                Step::Send { on } => {
+                    let mut lists = vec![NET_BUFFER_LIST::zeroed(); on.len()];
+                    for (list, queue) in lists.iter_mut().zip(on) {
+                        NET_BUFFER_LIST_SET_RECEIVE_QUEUE_ID(list, queue);
+                    }
+                    let sent: Vec<_> = lists.iter_mut().map(|list| list as *mut _).collect();
+                    ndis.send(&sent);
                 }
                 Step::Free { queue } => {
                     if let Some((_, filter)) = known.remove(&queue) {

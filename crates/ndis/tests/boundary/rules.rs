@@ -19,8 +19,8 @@ struct Yes {
     adapter: Cell<usize>,
     pending: Cell<usize>,
     returned: RefCell<Vec<usize>>,
-    /// What becomes of sends: `None` if nothing.
-    send_status: Cell<Option<NDIS_STATUS>>,
+    /// What becomes of sends, and the flags under which they are completed: `None` if nothing.
+    send_status: Cell<Option<(NDIS_STATUS, ULONG)>>,
 }
 
 unsafe extern "system" fn oid_request(
@@ -51,9 +51,9 @@ unsafe extern "system" fn send_lists(
 ) {
     unsafe {
         let yes = &*yes.cast::<Yes>();
-        if let Some(status) = yes.send_status.get() {
+        if let Some((status, flags)) = yes.send_status.get() {
             (*lists).Status = status;
-            NdisMSendNetBufferListsComplete(yes.adapter.get() as NDIS_HANDLE, lists, 0);
+            NdisMSendNetBufferListsComplete(yes.adapter.get() as NDIS_HANDLE, lists, flags);
         }
     }
 }
@@ -388,15 +388,42 @@ fn f6_a_stale_return_does_not_reach_the_miniport() {
 fn f7_a_send_on_a_queue_that_is_gone_does_not_fail() {
     let world = World::new(0);
     for (status, broken) in [
-        (Some(NDIS_STATUS_SUCCESS), &[][..]),
-        (Some(NDIS_STATUS_INVALID_PARAMETER), &["F7"]),
+        (Some((NDIS_STATUS_SUCCESS, 0)), &[][..]),
+        (Some((NDIS_STATUS_INVALID_PARAMETER, 0)), &["F7"]),
         (None, &["F7"]),
     ] {
         world.yes.send_status.set(status);
         let list = world.list(1);
         unsafe { NET_BUFFER_LIST_SET_RECEIVE_QUEUE_ID(&mut *list, 0xFFFF) };
-        world.ndis.send(list);
+        world.ndis.send(&[list]);
         assert_eq!(world.broken(), broken);
+    }
+}
+
+#[test]
+fn x1_sends_are_completed_once_and_under_single_queue_for_one_queue() {
+    let world = World::new(0);
+    let gone = || {
+        let list = world.list(0);
+        unsafe { NET_BUFFER_LIST_SET_RECEIVE_QUEUE_ID(&mut *list, 9) };
+        list
+    };
+    let single = NDIS_SEND_COMPLETE_FLAGS_SINGLE_QUEUE;
+    for (lists, flags, broken) in [
+        ([world.list(1), world.list(1)], single, &[][..]),
+        ([world.list(0), gone()], single, &[]),
+        ([world.list(1), world.list(2)], 0, &[]),
+        ([world.list(1), world.list(2)], single, &["X1"]),
+        ([world.list(1), gone()], single, &["X1"]),
+    ] {
+        world
+            .yes
+            .send_status
+            .set(Some((NDIS_STATUS_SUCCESS, flags)));
+        world.ndis.send(&lists);
+        assert_eq!(world.broken(), broken);
+        unsafe { NdisMSendNetBufferListsComplete(world.ndis.adapter(), lists[0], 0) };
+        assert_eq!(world.broken(), ["X1"], "it was completed before");
     }
 }
 
