@@ -2,6 +2,7 @@
 
 mod bench;
 mod fairness;
+mod freeing;
 mod hostile;
 mod lifecycle;
 mod model;

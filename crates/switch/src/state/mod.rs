@@ -397,20 +397,18 @@ impl State {
             return;
         };
         let (of, port) = (port.network, port.name.clone());
-        let stopped = network.dma_stopped(queue);
-        self.memory.free_all(of, queue);
-        let Some(network) = self.network_mut(of) else {
-            return;
-        };
-        network.resources_freed(queue);
-        if let Some(state) = stopped {
-            let network = network.name.clone();
+        let name = network.name.clone();
+        if let Some(state) = network.dma_stopped(queue) {
             self.log.note(Event::QueueState {
-                network,
+                network: name,
                 port,
                 queue: queue.0,
                 state: format!("{state:?}"),
             });
+        }
+        self.memory.free_all(of, queue);
+        if let Some(network) = self.network_mut(of) {
+            network.resources_freed(queue);
         }
     }
 
