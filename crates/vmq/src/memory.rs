@@ -291,8 +291,9 @@ impl AllocateMemory {
 impl Memory {
     /// Whether it is what was asked for.
     fn check(&self, asked: &AllocateMemory) -> Result<(), NdisStatus> {
-        let length: u64 = self.pieces.iter().map(|piece| piece.length).sum();
-        if length != asked.length {
+        let mut lengths = self.pieces.iter().map(|piece| piece.length);
+        let length = lengths.try_fold(0, u64::checked_add);
+        if length != Some(asked.length) {
             Err(NdisStatus::FAILURE)
         } else if asked.is_contiguous && self.pieces.len() > 1 {
             Err(NdisStatus::RESOURCES)

@@ -19,6 +19,7 @@ struct Backing {
     /// What it answers instead, and what it does wrong.
     refuses: Option<NdisStatus>,
     is_short: bool,
+    is_endless: bool,
     has_no_handle: bool,
 }
 
@@ -59,11 +60,16 @@ impl Provider for Backing {
             address: (self.last << 40) + nth * 2 * PAGE,
             length: piece.min(length - nth * piece),
         });
+        let mut pieces: Vec<_> = pieces.collect();
+        if self.is_endless {
+            // As many bytes as were asked for, if one does not look at the carry.
+            pieces.extend([u64::MAX, 1].map(|length| Piece { address: 0, length }));
+        }
         let handle = NonZeroU64::new(1000 + self.last).map(SharedMemoryHandle);
         let memory = Memory {
             handle: handle.filter(|_| !self.has_no_handle),
             address: Some(self.last << 40),
-            pieces: pieces.collect(),
+            pieces,
         };
         Ok((ProviderHandle(self.last), memory))
     }
@@ -275,6 +281,13 @@ fn m7_only_documented_statuses_come_out() {
         Err(NdisStatus::FAILURE),
         "it yields too little"
     );
+    (world.backing.is_short, world.backing.is_endless) = (false, true);
+    assert_eq!(
+        world.ask(world.some()),
+        Err(NdisStatus::FAILURE),
+        "it yields more than there is"
+    );
+    world.backing.is_endless = false;
     assert!(world.backing.blocks.is_empty());
     for length in [0, MAX_BLOCK + 1] {
         let asked = AllocateMemory {
@@ -288,7 +301,6 @@ fn m7_only_documented_statuses_come_out() {
         is_contiguous: true,
         ..world.some()
     };
-    world.backing.is_short = false;
     assert!(world.ask(most).is_ok());
     assert!(world.ask(most).is_ok());
     assert_eq!(

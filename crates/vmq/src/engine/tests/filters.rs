@@ -73,6 +73,26 @@ fn t14_filters_are_listed_by_queue() {
 }
 
 #[test]
+fn t14_the_number_of_filters_goes_up_on_set_and_down_on_clear() {
+    let mut engine = engine();
+    let [queue, other] = [engine.completed(), engine.completed()];
+    let count = |engine: &Engine| engine.queue(queue).unwrap().filters;
+    let mut set = Vec::new();
+    for last in 1..=3 {
+        set.push(engine.set_filter(ME, queue, untagged(last)).unwrap());
+        assert_eq!(count(&engine), u32::from(last));
+    }
+    assert!(engine.set_filter(ME, queue, on_vlan(4, 4096)).is_err());
+    assert!(engine.clear_filter(ME, other, set[0]).is_err());
+    engine.learn(queue, UNTAGGED, mac(9), NOW);
+    assert_eq!(count(&engine), 3, "learned filters are counted apart");
+    for (left, filter) in [2, 1, 0].into_iter().zip(set) {
+        engine.clear_filter(ME, queue, filter).unwrap();
+        assert_eq!(count(&engine), left);
+    }
+}
+
+#[test]
 fn t9_only_the_setter_clears_a_filter() {
     let mut engine = engine();
     let queue = engine.completed();
