@@ -285,7 +285,7 @@ fn head_of<'p>(frame: NonNull<Frame>) -> &'p mut [u8; FRONT + LOOKAHEAD] {
 
 /// Writes the words that are a frame's own: it has `len` bytes, nothing else is said of it and it is in no queue.
 #[inline]
-fn start_over(frame: NonNull<Frame>, len: u32) {
+pub(crate) fn start_over(frame: NonNull<Frame>, len: u32) {
     let frame = frame.as_ptr();
     // SAFETY: the frame is the pool's and not in use, and no reference to it exists.
     unsafe {

@@ -97,6 +97,7 @@ mod queue;
 mod receive;
 mod segments;
 mod slab;
+mod tag;
 mod transfer;
 
 pub use build::BuildError;
@@ -106,6 +107,7 @@ pub use pool::Pool;
 pub use queue::{Iter, NblQueue};
 pub use receive::ReceiveChain;
 pub use segments::{ChainError, Link, Mdls, RawChain, Segment, Segments};
+pub use tag::Tag;
 pub use transfer::{
     SegmentError, Side, TransferError, Transferred, prefetch, read, transfer, transfer_all,
 };

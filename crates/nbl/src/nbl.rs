@@ -30,11 +30,12 @@ use ndis::{
 
 use shmem::Piece;
 
+use crate::FRONT;
 use crate::frame::{Frame, HAS_FACTS};
 use crate::pool::Pool;
 use crate::receive::ReceiveChain;
 use crate::segments::{Mdls, Segments};
-use crate::{FRONT, LOOKAHEAD};
+use crate::tag::MAX_HEAD;
 
 /// A frame of the burst at hand. Copies name the same frame, as pointers do; it is one thread's.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,16 +70,15 @@ impl<'p> Nbl<'p> {
         unsafe { (*self.at()).nb.stDataLength as u32 }
     }
 
-    /// The host's copy of the frame's first bytes: of all of them, or of [`LOOKAHEAD`]. No guest can change them, and they
-    /// are what is delivered (L1).
+    /// The host's copy of the frame's first bytes: of all of them, or of [`LOOKAHEAD`](crate::LOOKAHEAD), a tag more or less if
+    /// it is [another's copy](Pool::retagged). No guest can change them, and they are what is delivered (L1).
     #[inline]
     pub fn lookahead(self) -> &'p [u8] {
-        // SAFETY: see `at`. From the MDL's address on, LOOKAHEAD bytes of the pool's mapping are this frame's alone. They are
-        // written while the frame is built, before there was an `Nbl`, and not again before all are gone.
+        // SAFETY: see `at`. From the MDL's address on, the bytes in the lookahead are this frame's alone in the pool's mapping.
+        // They are written while the frame is built, before there was an `Nbl`, and not again before all are gone.
         unsafe {
-            let mdl = &raw const (*self.at()).mdl;
-            let len = ((*mdl).ByteCount as usize).min(LOOKAHEAD);
-            std::slice::from_raw_parts((*mdl).MappedSystemVa.cast::<u8>(), len)
+            let first = (*self.at()).mdl.MappedSystemVa.cast::<u8>();
+            std::slice::from_raw_parts(first, self.lookahead_len() as usize)
         }
     }
 
@@ -91,6 +91,13 @@ impl<'p> Nbl<'p> {
         unsafe { *(*self.at()).mdl.MappedSystemVa.cast::<u8>().sub(N).cast() }
     }
 
+    /// Bytes of the frame in the lookahead.
+    #[inline]
+    pub(crate) fn lookahead_len(self) -> u32 {
+        // SAFETY: see `at`.
+        unsafe { (*self.at()).mdl.ByteCount.min(MAX_HEAD as u32) }
+    }
+
     /// The front of `receive`, and the frame's first `len` bytes or all of the lookahead: what is delivered first.
     #[inline]
     pub(crate) fn head(self, receive: &ReceiveChain<'_>, len: u32) -> &'p [u8] {
@@ -99,7 +106,7 @@ impl<'p> Nbl<'p> {
         // `set_receive_behind` only, and never while this is in use: that is within one `transfer`.
         unsafe {
             let first = (*self.at()).mdl.MappedSystemVa.cast::<u8>().sub(front);
-            std::slice::from_raw_parts(first, front + (len as usize).min(LOOKAHEAD))
+            std::slice::from_raw_parts(first, front + (len as usize).min(MAX_HEAD))
         }
     }
 
@@ -113,7 +120,7 @@ impl<'p> Nbl<'p> {
     /// Where the bytes lie that are not in the lookahead.
     #[inline]
     pub(crate) fn segments_behind_lookahead(self) -> Segments<'p> {
-        let bytes = self.data_len().saturating_sub(LOOKAHEAD as u32);
+        let bytes = self.data_len().saturating_sub(self.lookahead_len());
         // SAFETY: as for `segments`.
         unsafe { Segments::new((*self.at()).segment.NextSharedMemorySegment, bytes) }
     }
@@ -211,6 +218,16 @@ impl<'p> Nbl<'p> {
         let word = |word: u32| ptr::without_provenance_mut(word as usize);
         self.set_slot(NetBufferListHashValue, word(value));
         self.set_slot(NetBufferListHashInfo, word(info));
+    }
+
+    /// The frame that this one is a copy of, with another tag or without one; `None` if it was built itself.
+    #[inline]
+    pub fn parent(self) -> Option<Self> {
+        // SAFETY: see `at`. Frames that are built have no parent, and that of a copy was noted in the burst `'p`.
+        unsafe {
+            let parent = NonNull::new((*self.at()).nbl.ParentNetBufferList)?;
+            Some(Self::from_link(parent))
+        }
     }
 
     /// How the sending port calls the buffers that the frame lies in; 0 until it says.
@@ -363,7 +380,7 @@ impl<'p> Nbl<'p> {
     /// The frame, which may be read and written word by word: the pool is borrowed, so it is there; it is not `Sync` and an
     /// `Nbl` not `Send`, so this is the only thread; and no reference to a frame is ever made.
     #[inline]
-    fn at(self) -> *mut Frame {
+    pub(crate) fn at(self) -> *mut Frame {
         // SAFETY: the list lies this far inside its frame.
         unsafe { self.list.byte_sub(Frame::NBL).cast().as_ptr() }
     }

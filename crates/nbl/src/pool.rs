@@ -1,9 +1,10 @@
 //! A worker's store of frames and segments: allocated and linked once, used anew by every burst.
 //!
-//! Three rows: frames, pieces of what lies behind their lookahead, segments of receive buffers. Each is taken from the first
-//! on; those of receive buffers can be given back alone while the burst's frames stay.
+//! Four rows: frames, copies of them ([`Pool::retagged`]), pieces of what lies behind their lookahead, segments of receive
+//! buffers. Each is taken from the first on; those of receive buffers can be given back alone while the burst's frames stay.
 //!
-//! A frame's lookahead buffer begins a cache line, with room in front of it:
+//! A frame's lookahead buffer begins a cache line, with room in front of it; that of a copy begins a tag earlier, so that
+//! there is room for one more:
 //!
 //! ```text
 //! 0            48 front  64 lookahead                  192, the next frame's
@@ -27,6 +28,7 @@ use shmem::{Handle, MapError, Mapping};
 use crate::frame::{Frame, Piece};
 use crate::handle::to_ndis;
 use crate::slab::Slab;
+use crate::tag::Tag;
 use crate::{FRONT, LOOKAHEAD};
 
 /// Frames and segments for one worker's bursts.
@@ -35,11 +37,13 @@ use crate::{FRONT, LOOKAHEAD};
 /// write to it: [`Nbl::lookahead`](crate::Nbl::lookahead) lends it out as a slice.
 pub struct Pool {
     frames: Slab<Frame>,
+    copies: Slab<Frame>,
     pieces: Slab<Piece>,
     receive: Slab<NET_BUFFER_SHARED_MEMORY>,
     lookahead: Arc<Mapping>,
     /// In the row or at its end.
     next_frame: Cell<NonNull<Frame>>,
+    copies_taken: Cell<usize>,
     pub(crate) pieces_taken: Cell<usize>,
     receive_taken: Cell<usize>,
 }
@@ -55,14 +59,25 @@ impl Pool {
     /// # Errors
     /// [`MapError`], if there is no memory for the lookahead buffers, none is wanted or all together exceed 4 GiB.
     pub fn new(frames: usize, segments: usize) -> Result<Self, MapError> {
-        let lookahead = Mapping::anonymous(lookahead_bytes(frames)?)?;
-        let frames = Slab::new((0..frames).map(|_| Frame::zeroed()).collect());
+        Self::with_copies(frames, 0, segments)
+    }
+
+    /// As [`Pool::new`], with `copies` frames more for [`Pool::retagged`].
+    ///
+    /// # Errors
+    /// As [`Pool::new`].
+    pub fn with_copies(frames: usize, copies: usize, segments: usize) -> Result<Self, MapError> {
+        let lookahead = Mapping::anonymous(lookahead_bytes(frames.saturating_add(copies))?)?;
+        let row = |count| Slab::new((0..count).map(|_| Frame::zeroed()).collect());
+        let frames = row(frames);
         let pool = Self {
             next_frame: Cell::new(frames.first()),
             frames,
+            copies: row(copies),
             pieces: Slab::new((0..segments).map(|_| Piece::zeroed()).collect()),
             receive: Slab::new(vec![NET_BUFFER_SHARED_MEMORY::zeroed(); segments].into()),
             lookahead,
+            copies_taken: Cell::new(0),
             pieces_taken: Cell::new(0),
             receive_taken: Cell::new(0),
         };
@@ -78,7 +93,7 @@ impl Pool {
     /// Names the block that [`Pool::lookahead`] was registered as, in every frame's first segment. Until then they have
     /// no handle, and their frames cannot be copied (M4).
     pub fn set_lookahead_handle(&mut self, handle: Handle) {
-        for frame in self.frames.iter() {
+        for frame in self.frames.iter().chain(self.copies.iter()) {
             // SAFETY: the slab's, and `&mut self` says that nobody else looks at it.
             unsafe { (*frame.as_ptr()).segment.SharedMemoryHandle = to_ndis(handle) };
         }
@@ -89,6 +104,7 @@ impl Pool {
     #[inline]
     pub fn reset(&mut self) {
         self.next_frame.set(self.frames.first());
+        self.copies_taken.set(0);
         self.pieces_taken.set(0);
         self.receive_taken.set(0);
     }
@@ -133,6 +149,13 @@ impl Pool {
         self.next_frame.set(unsafe { frame.add(1) });
     }
 
+    /// Takes a frame to be filled after another's example.
+    pub(crate) fn take_copy(&self) -> Option<NonNull<Frame>> {
+        let copy = self.copies.at(self.copies_taken.get())?;
+        self.copies_taken.set(self.copies_taken.get() + 1);
+        Some(copy)
+    }
+
     /// The piece that is taken next for a frame which has taken all from `pieces_taken` to `index`, if there is one.
     #[inline]
     pub(crate) fn next_piece(&self, index: usize) -> Option<NonNull<Piece>> {
@@ -155,11 +178,13 @@ impl Pool {
 
     /// Writes what is the same for every frame that will ever be (B3).
     fn set_what_stays(&self) {
-        for (index, frame) in self.frames.iter().enumerate() {
+        let frames = self.frames.iter().map(|frame| (frame, AHEAD));
+        let copies = self.copies.iter().map(|copy| (copy, AHEAD - Tag::LEN));
+        for (index, (frame, ahead)) in frames.chain(copies).enumerate() {
             let frame = frame.as_ptr();
-            let offset = index * STRIDE + AHEAD;
-            // SAFETY: the mapping has a stride for each frame; the frame is the slab's, and nobody else knows the
-            // pool yet.
+            let offset = index * STRIDE + ahead;
+            // SAFETY: the mapping has a stride for each frame and each copy; the frame is the slab's, and nobody else knows
+            // the pool yet.
             unsafe {
                 let bytes = self.lookahead.as_ptr().add(offset).as_ptr();
                 (*frame).mdl = mapped(bytes);
@@ -193,7 +218,7 @@ const STRIDE: usize = AHEAD + LOOKAHEAD;
 
 /// What lies in front of a lookahead: a cache line, of which the last [`FRONT`] bytes are in use.
 const AHEAD: usize = 64;
-const _: () = assert!(FRONT <= AHEAD);
+const _: () = assert!(FRONT + Tag::LEN <= AHEAD);
 
 /// No page frame numbers follow ours.
 const MDL_SIZE: CSHORT = size_of::<MDL>() as CSHORT;
@@ -217,6 +242,8 @@ fn mapped(bytes: *mut u8) -> MDL {
 /// Offsets into the lookahead block are ULONGs (B2).
 fn lookahead_bytes(frames: usize) -> Result<usize, MapError> {
     let len = (frames as u64).saturating_mul(STRIDE as u64);
+    // The last frame's lookahead may be taken for that of a copy, which is longer.
+    let len = len.saturating_add(len.min(Tag::LEN as u64));
     if len > shmem::MAX_BLOCK {
         return Err(MapError::TooLarge { offset: 0, len });
     }

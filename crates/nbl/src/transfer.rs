@@ -114,7 +114,7 @@ fn transfer_behind(
     frame: Nbl<'_>,
     receive: ReceiveChain<'_>,
 ) -> Result<u32, TransferError> {
-    let (head, front) = (frame.head(&receive, frame.data_len()), receive.front());
+    let (head, front) = (frame.head(&receive, frame.lookahead_len()), receive.front());
     let mut from = Walk {
         chain: frame.segments_behind_lookahead(),
         blocks,
@@ -156,8 +156,18 @@ fn transfer_behind(
 /// [`TransferError`], of [`Side::Source`].
 pub fn read(blocks: &BlockTable, frame: Nbl<'_>, into: &mut [u8]) -> Result<usize, TransferError> {
     let lookahead = frame.lookahead();
-    let mut done = lookahead.len().min(into.len());
-    into[..done].copy_from_slice(&lookahead[..done]);
+    let seen = lookahead.len().min(into.len());
+    into[..seen].copy_from_slice(&lookahead[..seen]);
+    Ok(seen + read_behind(blocks, frame, &mut into[seen..])?)
+}
+
+/// As [`read`], of the bytes behind the lookahead.
+pub(crate) fn read_behind(
+    blocks: &BlockTable,
+    frame: Nbl<'_>,
+    into: &mut [u8],
+) -> Result<usize, TransferError> {
+    let mut done = 0;
     let mut from = Walk {
         chain: frame.segments_behind_lookahead(),
         blocks,

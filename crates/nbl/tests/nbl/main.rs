@@ -5,4 +5,5 @@ mod chains;
 mod guest;
 mod pool;
 mod queues;
+mod tags;
 mod transfer;
