@@ -51,7 +51,13 @@ impl Tag {
     pub fn of(frame: &[u8]) -> Option<Self> {
         let [k0, k1, t0, t1, _, _] = *frame.get(ADDRESSES..)?.first_chunk()?;
         let (kind, tci) = (u16::from_be_bytes([k0, k1]), u16::from_be_bytes([t0, t1]));
-        matches!(kind, Self::CUSTOMER | Self::SERVICE).then_some(Self { kind, tci })
+        Self::is_kind(kind).then_some(Self { kind, tci })
+    }
+
+    /// Whether a frame's type says that there is a tag.
+    #[inline]
+    pub const fn is_kind(ether_type: u16) -> bool {
+        matches!(ether_type, Self::CUSTOMER | Self::SERVICE)
     }
 
     /// The VLAN in it; 0 is "priority only".

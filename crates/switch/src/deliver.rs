@@ -3,7 +3,7 @@
 use nbl::{NblQueue, Pool, Side, TransferError, Transferred};
 use shmem::BlockTable;
 
-use crate::offload::Finisher;
+use crate::offload::{Finisher, Offload};
 use crate::patience::Patience;
 use crate::policy::Budget;
 use crate::port::{Entry, PortId, ToGuest};
@@ -143,6 +143,15 @@ impl<'p> Delivery<'_, 'p> {
             } else {
                 frames.push(frame);
             }
+        }
+    }
+
+    /// Lets each large frame be delivered whole once more. What one receiver has of it says nothing of the next.
+    #[inline]
+    pub(crate) fn start_over(&self, frames: &NblQueue<'p>) {
+        if self.offloads {
+            let start_over = |frame| Offload::set_delivered(frame, 0);
+            frames.iter().for_each(start_over);
         }
     }
 

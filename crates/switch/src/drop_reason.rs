@@ -33,6 +33,14 @@ pub enum DropReason {
     SamePort,
     /// No port but the sender is there to take it.
     NoReceiver,
+    /// The sender or the receiver is not in the frame's VLAN, or must not use a tag.
+    VlanNotAllowed,
+    /// Both ports are isolated from each other, as such or by their roles in a private VLAN.
+    Isolated,
+    /// The destination is a link-local group, which does not pass this port or this network.
+    LinkLocal,
+    /// A copy for a port that mirrors another, which had no buffers for it.
+    MirrorNoBuffers,
     /// The virtio-net header asks for an offload that was not negotiated.
     OffloadNotNegotiated,
     /// The virtio-net header asks for an offload that the frame's own headers or length do not allow.
@@ -53,7 +61,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::NoBuffers,
         Self::BuffersTooSmall,
         Self::MtuExceeded,
@@ -67,6 +75,10 @@ impl DropReason {
         Self::Denied,
         Self::SamePort,
         Self::NoReceiver,
+        Self::VlanNotAllowed,
+        Self::Isolated,
+        Self::LinkLocal,
+        Self::MirrorNoBuffers,
         Self::OffloadNotNegotiated,
         Self::BadOffload,
         Self::BandwidthExceeded,
@@ -94,6 +106,10 @@ impl DropReason {
             Self::Denied => "denied",
             Self::SamePort => "same-port",
             Self::NoReceiver => "no-receiver",
+            Self::VlanNotAllowed => "vlan-not-allowed",
+            Self::Isolated => "isolated",
+            Self::LinkLocal => "link-local",
+            Self::MirrorNoBuffers => "mirror-no-buffers",
             Self::OffloadNotNegotiated => "offload-not-negotiated",
             Self::BadOffload => "bad-offload",
             Self::BandwidthExceeded => "bandwidth-exceeded",

@@ -1,14 +1,10 @@
 //! The Ethernet header as the switch judges it: in the host's lookahead copy, never in guest memory.
 
+use nbl::Tag;
 use vmq::{Mac, VlanId};
 
 /// Bytes of an untagged Ethernet header; a shorter frame is a runt.
 pub(crate) const HEADER: usize = 14;
-
-const TPID_8021Q: u16 = 0x8100;
-
-/// The outer tag of a frame that has two (802.1ad).
-const TPID_8021AD: u16 = 0x88a8;
 
 /// The outer tag as it was before 802.1ad.
 const TPID_QINQ: u16 = 0x9100;
@@ -30,18 +26,28 @@ const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
 pub(crate) struct Header {
     pub(crate) destination: Mac,
     pub(crate) source: Mac,
-    /// The 802.1Q VLAN id; 0 when the frame is untagged or only priority-tagged (T6).
+    /// The VLAN id of the outer tag; 0 when the frame is untagged or only priority-tagged (T6).
     pub(crate) vlan: VlanId,
 }
 
+/// The groups 01-80-C2-00-00-00 to 0F, without the last four bits (IEEE 802.1Q, table 8-1).
+const LINK_LOCAL: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0];
+
 impl Header {
+    /// Whether the frame is for the next bridge and no other: STP, LACP, LLDP and the like.
+    #[inline]
+    pub(crate) fn is_link_local(&self) -> bool {
+        let Mac([a, b, c, d, e, f]) = self.destination;
+        [a, b, c, d, e, f & 0xf0] == LINK_LOCAL
+    }
+
     /// Reads the header at the front of `lookahead`; `None` if it is shorter than one.
     #[inline]
     pub(crate) fn parse(lookahead: &[u8]) -> Option<Self> {
         let fixed: &[u8; HEADER] = lookahead.first_chunk()?;
         let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *fixed;
         let mut vlan = 0;
-        if u16::from_be_bytes([t0, t1]) == TPID_8021Q
+        if Tag::is_kind(u16::from_be_bytes([t0, t1]))
             && let Some(tci) = lookahead.get(HEADER..HEADER + 2)
         {
             vlan = u16::from_be_bytes([tci[0], tci[1]]) & 0x0fff;
@@ -75,7 +81,7 @@ fn behind_tags(mut rest: &[u8]) -> Option<(u16, &[u8])> {
     loop {
         let (ether_type, behind) = rest.split_first_chunk()?;
         let ether_type = u16::from_be_bytes(*ether_type);
-        if !matches!(ether_type, TPID_8021Q | TPID_8021AD | TPID_QINQ) {
+        if !Tag::is_kind(ether_type) && ether_type != TPID_QINQ {
             return Some((ether_type, behind));
         }
         rest = behind.get(2..)?;
@@ -112,6 +118,12 @@ mod tests {
         assert_eq!(header.vlan, VlanId(0));
         assert_eq!(header.destination, Mac([2, 0, 0, 0, 0, 1]));
         assert_eq!(header.source, Mac([2, 0, 0, 0, 0, 2]));
+    }
+
+    #[test]
+    fn the_outer_tag_decides() {
+        let header = Header::parse(&frame([0x88, 0xa8], &[0, 7, 0x81, 0, 0, 5])).unwrap();
+        assert_eq!(header.vlan, VlanId(7));
     }
 
     #[test]
@@ -160,6 +172,21 @@ mod tests {
         for cut in 0..8 {
             assert_eq!(of(&snap(0, &[8, 0])[..cut]), None, "{cut}");
         }
+    }
+
+    #[test]
+    fn link_local_groups_are_sixteen() {
+        let is_so = |destination: [u8; 6]| {
+            let mut frame = frame([8, 0], &[]);
+            frame[..6].copy_from_slice(&destination);
+            Header::parse(&frame).unwrap().is_link_local()
+        };
+        for last in 0..16 {
+            assert!(is_so([0x01, 0x80, 0xc2, 0, 0, last]));
+        }
+        assert!(!is_so([0x01, 0x80, 0xc2, 0, 0, 0x10]));
+        assert!(!is_so([0x01, 0x80, 0xc2, 0, 1, 0]));
+        assert!(!is_so([0xff; 6]));
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl Mtu {
 }
 
 impl Limit {
+    /// For frames of any size.
+    pub(crate) fn none() -> Self {
+        Self::of(None)
+    }
+
     fn of(mtu: Option<u16>) -> Self {
         Self(mtu.map_or(u32::MAX, |mtu| u32::from(mtu) + HEADER as u32))
     }

@@ -149,6 +149,15 @@ pub(crate) struct Entry {
     pub(crate) gate: Arc<Gate>,
     pub(crate) when_full: WhenFull,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) mirror: Option<Mirroring>,
+}
+
+/// Which frames of a port another one gets copies of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mirroring {
+    pub(crate) to: PortId,
+    pub(crate) from_guest: bool,
+    pub(crate) to_guest: bool,
 }
 
 impl Entry {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use shmem::BlockTable;
 use vmq::{QueueId, Table};
 
+use crate::policy::{NetworkMode, NetworkPolicy, Verdict};
 use crate::port::{Entry, PortId};
 use crate::spec::NetworkId;
 
@@ -30,6 +31,10 @@ pub(crate) struct View {
     queues: Box<[Option<Arc<Entry>>]>,
     /// The flood group behind default queue 0.
     members: Box<[Arc<Entry>]>,
+    /// No port has a policy that needs more than addresses and the tag in the frame.
+    pub(crate) is_plain: bool,
+    pub(crate) is_hub: bool,
+    passes_link_local: bool,
 }
 
 impl Snapshot {
@@ -68,9 +73,16 @@ impl Snapshot {
 }
 
 impl View {
-    pub(crate) fn new<'a>(table: Arc<Table>, ports: impl Iterator<Item = &'a Arc<Entry>>) -> Self {
+    pub(crate) fn new<'a>(
+        table: Arc<Table>,
+        policy: &NetworkPolicy,
+        ports: impl Iterator<Item = &'a Arc<Entry>>,
+    ) -> Self {
+        let is_hub = policy.mode == NetworkMode::Hub;
+        let mut is_plain = !is_hub && !policy.link_local;
         let mut queues = Vec::new();
         for entry in ports {
+            is_plain &= entry.policy.is_plain();
             let at = usize::from(entry.queue.0);
             if queues.len() <= at {
                 queues.resize(at + 1, None);
@@ -87,7 +99,24 @@ impl View {
             table,
             queues: queues.into(),
             members,
+            is_plain,
+            is_hub,
+            passes_link_local: policy.link_local,
         }
+    }
+
+    /// Where frames of `port` go in a hub: to the others, or to the other, which is then waited for like any receiver.
+    pub(crate) fn everywhere_from(&self, port: &Entry) -> Verdict {
+        match *self.table.members() {
+            [one, other] if one == port.queue => Verdict::Queue(other),
+            [other, one] if one == port.queue => Verdict::Queue(other),
+            _ => Verdict::Flood,
+        }
+    }
+
+    /// Whether frames for the next bridge pass a port.
+    pub(crate) fn passes_link_local(&self, port: &Entry) -> bool {
+        port.policy.link_local.unwrap_or(self.passes_link_local)
     }
 
     /// The port behind `queue`. An id that no longer exists has none (F7).

@@ -5,7 +5,7 @@ use std::io;
 use vmq::{Affinity, Filter, NdisStatus};
 
 use crate::doorbell::Doorbell;
-use crate::policy::{NetworkPolicy, PortPolicy};
+use crate::policy::{Misfit, NetworkPolicy, PortPolicy};
 use crate::port::{PortId, WhenFull};
 use crate::worker::Idle;
 
@@ -157,6 +157,14 @@ pub enum PortError {
         port: String,
         /// The CPUs that workers are pinned to.
         workers: Vec<usize>,
+    },
+    /// Its policy makes no sense, or not with its addresses.
+    #[error("port {port:?}: {misfit}")]
+    Policy {
+        /// Which port.
+        port: String,
+        /// Why not, and what to do.
+        misfit: Misfit,
     },
     /// The engine refused the queue or one of its filters.
     #[error("{what}: {status}")]

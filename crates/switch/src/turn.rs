@@ -1,5 +1,8 @@
 //! One burst of one from-guest ring: pull, judge, classify, deliver, complete.
 
+mod formed;
+mod mirror;
+
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,8 +15,8 @@ use crate::deliver::{Delivery, bytes_of};
 use crate::ethernet::Header;
 use crate::learning::Learner;
 use crate::mtu::Limit;
-use crate::offload::{Finisher, Offload};
-use crate::policy::{Crowd, Storm, Verdict, judge};
+use crate::offload::Finisher;
+use crate::policy::{Class, Crowd, Form, Judgement, Storm, Verdict, judge};
 use crate::port::Entry;
 use crate::ring::{Ring, Wait};
 use crate::snapshot::{Snapshot, View};
@@ -27,6 +30,9 @@ pub(crate) const BURST_BYTES: u32 = 512 * 1024;
 /// Segments a worker's pool has for the frames of one burst, and for its receive buffers: more than a chain of the largest
 /// ring and a reservation of the largest size take, if some of them lie across two blocks.
 const SEGMENTS: usize = 8 * 1024;
+
+/// Copies a worker's pool has: a frame that is flooded may have to go out without a tag and with another one than it has.
+const COPIES: usize = 2 * nbl::BURST;
 
 /// A worker's storage, made at start and used by every turn.
 pub(crate) struct Bench {
@@ -55,7 +61,7 @@ impl Bench {
             let handle = register(usage, mapping);
             handle.map_err(|status| StartError::Refused { worker, status })
         };
-        let mut pool = Pool::new(nbl::BURST, SEGMENTS).map_err(memory)?;
+        let mut pool = Pool::with_copies(nbl::BURST, COPIES, SEGMENTS).map_err(memory)?;
         let handle = register(Usage::ReceiveLookahead, pool.lookahead())?;
         pool.set_lookahead_handle(handle);
         Ok(Self {
@@ -119,6 +125,7 @@ pub(crate) fn run(
         return Ok(Outcome::default());
     }
     let mut burst = Burst {
+        snapshot,
         network,
         port,
         lane,
@@ -141,7 +148,12 @@ pub(crate) fn run(
         bytes: 0,
         lookahead_bytes: 0,
     };
-    let switched = burst.switch(frames);
+    let mut switched = burst.switch(frames);
+    if switched.is_ok()
+        && let Some(mirror) = port.mirror.filter(|mirror| mirror.from_guest)
+    {
+        switched = burst.mirror_sent(mirror.to);
+    }
     let Burst {
         done,
         held,
@@ -200,6 +212,7 @@ impl Waits {
 }
 
 struct Burst<'a, 'p> {
+    snapshot: &'a Snapshot,
     network: &'a View,
     port: &'a Entry,
     lane: &'a Lane,
@@ -239,7 +252,11 @@ impl<'a, 'p> Burst<'a, 'p> {
                 (place, last, count)
             };
             let run = frames.split_behind(last, count);
-            self.sort(place, run, &mut sorted)?;
+            if self.network.is_plain {
+                self.sort(place, run, &mut sorted)?;
+            } else {
+                self.sort_formed(place, run, &mut sorted, &judged)?;
+            }
         }
         if !sorted.unicast.is_empty() {
             self.unicast(sorted.unicast)?;
@@ -255,9 +272,9 @@ impl<'a, 'p> Burst<'a, 'p> {
     fn place(&mut self, frame: Nbl<'p>, judged: &mut Judged<'a>) -> Place {
         let lookahead = frame.lookahead();
         let verdict = judged.again(lookahead).unwrap_or_else(|| {
-            let verdict = judge(lookahead, self.port, self.network, self.learner, self.tick);
-            judged.note(lookahead, verdict, self.network, self.port.policy.is_deep);
-            verdict
+            let judgement = judge(lookahead, self.port, self.network, self.learner, self.tick);
+            judged.note(lookahead, judgement, self.network, self.port.policy.is_deep);
+            judgement.verdict
         });
         match verdict {
             Verdict::Queue(queue) => {
@@ -353,8 +370,14 @@ impl<'a, 'p> Burst<'a, 'p> {
                 continue;
             };
             self.delivery.weed(receiver, &mut chain, &mut self.done);
-            self.delivery
-                .deliver(receiver, ring, &mut chain, &mut self.done)?;
+            match receiver.mirror {
+                Some(mirror) if mirror.to_guest => {
+                    self.unicast_mirrored(receiver, ring, &mut chain, mirror.to)?;
+                }
+                _ => self
+                    .delivery
+                    .deliver(receiver, ring, &mut chain, &mut self.done)?,
+            }
             if chain.is_empty() {
                 continue;
             }
@@ -392,18 +415,12 @@ impl<'a, 'p> Burst<'a, 'p> {
             .network
             .members()
             .iter()
-            .filter(|member| member.queue != self.port.queue)
+            .filter(|member| is_other(member, self.port))
         {
             receivers += 1;
-            if self.delivery.offloads {
-                // Each member gets all of each frame, or misses what it has no buffers for.
-                let start_over = |frame| Offload::set_delivered(frame, 0);
-                chain.iter().for_each(start_over);
-            }
-            let result = self.delivery.flood(member, chain);
-            if result.is_err() {
+            if let Err(fault) = self.flood_to(member, chain) {
                 self.done.append(chain);
-                return result;
+                return Err(fault);
             }
         }
         if receivers == 0 {
@@ -431,6 +448,20 @@ impl<'a, 'p> Burst<'a, 'p> {
             }
         }
     }
+
+    /// To one member, which leaves all frames in `chain`.
+    fn flood_to(&mut self, member: &Entry, chain: &mut NblQueue<'p>) -> Result<(), Fault> {
+        self.delivery.start_over(chain);
+        self.delivery.flood(member, chain)?;
+        match member.mirror {
+            Some(mirror) if mirror.to_guest => self.mirror(mirror.to, chain),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_other(member: &Entry, port: &Entry) -> bool {
+    member.queue != port.queue
 }
 
 /// Frames that wait for delivery in this turn. Of the two, one is always empty.
@@ -453,9 +484,15 @@ struct Judged<'a> {
     verdict: Option<Verdict>,
     /// The port behind the queue of that verdict.
     receiver: Option<&'a Entry>,
+    /// What a network that is not plain wants to know besides.
+    class: Class,
+    form: Form,
 }
 
 const DECISIVE: usize = 16;
+
+/// Bytes of a header with a tag.
+const HEADER_AND_TAG: usize = 18;
 
 impl<'a> Judged<'a> {
     fn nothing() -> Self {
@@ -463,6 +500,8 @@ impl<'a> Judged<'a> {
             header: [0; DECISIVE],
             verdict: None,
             receiver: None,
+            class: Class::default(),
+            form: Form::AsSent,
         }
     }
 
@@ -482,13 +521,18 @@ impl<'a> Judged<'a> {
     }
 
     #[inline]
-    fn note(&mut self, lookahead: &[u8], verdict: Verdict, network: &'a View, is_once: bool) {
+    fn note(&mut self, lookahead: &[u8], judgement: Judgement, network: &'a View, is_once: bool) {
         let header = lookahead.first_chunk().filter(|_| !is_once);
         self.verdict = header.map(|header| {
             self.header = *header;
-            verdict
+            judgement.verdict
         });
-        self.receiver = match verdict {
+        if !network.is_plain {
+            (self.class, self.form) = (judgement.class, judgement.form);
+            // A frame that is cut off behind its tag says nothing of the next one.
+            self.verdict = self.verdict.filter(|_| lookahead.len() >= HEADER_AND_TAG);
+        }
+        self.receiver = match judgement.verdict {
             Verdict::Queue(queue) => network.queue(queue).map(|entry| &**entry),
             _ => None,
         };

@@ -130,8 +130,7 @@ impl Engine {
     pub fn free_queue(&mut self, by: Binding, queue: QueueId) -> Result<(), NdisStatus> {
         let found = self.find_owned(by, queue)?;
         if !found.has_static_filters() && found.learned() > 0 {
-            let gone = self.learned.remove_where(|_, owner, _| owner == queue);
-            self.forgotten(&gone);
+            self.forget(queue);
         }
         self.find_mut(queue)?.apply(Request::Free)?;
         self.compiled = None;

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use switch::DropReason;
+use switch::policy::{PortPolicy, VlanMode};
+use switch::{DropReason, Idle, PortSettings};
 use testkit::golden::{self, Golden};
 use testkit::guest::GuestOptions;
 use testkit::guest::features::{OFFLOADS, TO_GUEST_OFFLOADS};
 use testkit::net_header::{F_NEEDS_CSUM, GSO_TCPV4, NetHeader};
-use vmq::{Filter, Mac, VlanTest};
+use vmq::{Filter, Mac, VlanId, VlanTest};
 
 use crate::bench::{Bench, Machine, PATIENCE};
 
@@ -356,4 +357,70 @@ fn a_large_frame_goes_on_where_its_receiver_ran_out_of_buffers() {
         assert_eq!(bench.status(1).totals.segmented, 4);
         assert_eq!(bench.status(1).totals.to_guest_frames, 4 * 46);
     }
+}
+
+/// The frame in VLAN 10, and its header: what is undone is undone four bytes further on.
+fn in_vlan_10(case: &Golden) -> (NetHeader, Vec<u8>) {
+    let mut frame = case.frame.clone();
+    frame.splice(12..12, [0x81, 0, 0, 10]);
+    let mut header = NetHeader::from_bytes(case.header);
+    header.csum_start += 4;
+    if header.gso_type != 0 {
+        header.hdr_len += 4;
+    }
+    (header, frame)
+}
+
+#[test]
+fn work_stays_right_when_a_tag_comes_or_goes() {
+    let trunk = || VlanMode::Trunk {
+        allowed: "10".parse().unwrap(),
+        native: None,
+    };
+    let access = || VlanMode::Access(VlanId(10));
+    let settings = |vlan| PortSettings {
+        policy: PortPolicy {
+            vlan,
+            ..PortPolicy::default()
+        },
+        ..PortSettings::default()
+    };
+    let modes = [access(), trunk(), access(), trunk(), access(), trunk()];
+    let bench = Bench::with_ports(1, Idle::Adapt, modes.map(settings).to_vec());
+    let takes = |port| takes(if port < 4 { OFFLOADS } else { 0 });
+    let mut machines: Vec<_> = (0..6).map(|port| bench.attach(port, takes(port))).collect();
+    let is_untagged = |case: &Golden| case.frame[12] != 0x81 && case.frame[12] != 0x88;
+    let cases: Vec<_> = good().into_iter().filter(is_untagged).collect();
+    assert!(cases.len() > 20);
+    for case in &cases {
+        let (header, frame) = in_vlan_10(case);
+        let tagged = Golden {
+            header: header.to_bytes(),
+            finished: case
+                .finished
+                .iter()
+                .map(|frame| {
+                    let mut tagged = frame.clone();
+                    tagged.splice(12..12, [0x81, 0, 0, 10]);
+                    tagged
+                })
+                .collect(),
+            frame,
+            ..case.clone()
+        };
+        for (from, sent) in [(0, case), (1, &tagged)] {
+            send_case(&mut machines[from], sent);
+            machines[from].guest.flush();
+            for to in (0..6).filter(|to| *to != from) {
+                let expected = if to % 2 == 0 { case } else { &tagged };
+                let expected = std::slice::from_ref(expected);
+                if to < 4 {
+                    receive_undone(&mut machines[to], expected);
+                } else {
+                    receive_finished(&mut machines[to], expected);
+                }
+            }
+        }
+    }
+    machines.iter_mut().for_each(Machine::receives_nothing);
 }

@@ -290,6 +290,24 @@ impl Offload {
         work
     }
 
+    /// Says in `copy`, which is `frame` with another tag or without one, what is undone there: headers have moved.
+    ///
+    /// # Errors
+    /// [`Unfit`]: NDIS cannot say where they are now.
+    pub(crate) fn follow(copy: Nbl<'_>, frame: Nbl<'_>) -> Result<(), Unfit> {
+        let Some(mut offload) = Self::of(frame) else {
+            return Ok(());
+        };
+        let start = u32::from(offload.checksum.start) + copy.data_len() - frame.data_len();
+        offload.checksum.start = u16::try_from(start).map_err(|_| Unfit::CutOff)?;
+        if offload.cutting.is_some() && offload.checksum.start > MAX_HEADER_OFFSET {
+            return Err(Unfit::OtherHeaders);
+        }
+        offload.note(copy);
+        Self::set_delivered(copy, Self::delivered(frame));
+        Ok(())
+    }
+
     /// How many segments of a large frame its receiver has already, which lacked buffers for the others.
     #[must_use]
     pub fn delivered(frame: Nbl<'_>) -> u16 {

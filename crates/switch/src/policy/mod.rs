@@ -7,10 +7,15 @@
 //!  Policy                 what workers act on, part of a port's entry in the snapshot
 //!        │
 //!  judge                  one frame, on the host's lookahead copy ──▶ Verdict
+//!    ├ vlan               which VLAN it is in, and who may have it in which form
 //! ```
+//!
+//! A network in which no port has a policy that depends on anything but addresses and the tag in the frame is *plain*; its
+//! frames take the short way through all of this.
 
 mod bucket;
 mod budget;
+mod check;
 mod guards;
 mod judge;
 mod packet;
@@ -18,13 +23,15 @@ mod rules;
 mod settings;
 mod storm;
 mod values;
+mod vlan;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) use self::budget::Budget;
+pub use self::check::{Misfit, check, filter_in};
 pub use self::guards::{Guard, Guards, Objection};
-pub(crate) use self::judge::{Verdict, judge};
+pub(crate) use self::judge::{Judgement, Verdict, admit, judge};
 pub(crate) use self::packet::chain;
 pub use self::packet::{
     Arp, Content, Ip, LinkAddresses, Neighbour, NotSeen, Packet, Part, Ports, protocol,
@@ -36,6 +43,7 @@ pub use self::settings::{
 };
 pub(crate) use self::storm::{Crowd, Storm};
 pub use self::values::{IpPrefix, PortRange, ValueError, VlanSet};
+pub(crate) use self::vlan::{Class, Form, Vlans};
 use crate::turn::BURST_BYTES;
 
 /// A port's policy as the workers act on it.
@@ -44,6 +52,12 @@ pub(crate) struct Policy {
     /// Whether what becomes of a frame can depend on more than both addresses and the first tag, or is counted frame by
     /// frame: then each frame is judged by itself.
     pub(crate) is_deep: bool,
+    /// Which VLANs it is in.
+    pub(crate) vlans: Vlans,
+    /// Whether it exchanges frames only with ports that are not.
+    pub(crate) is_isolated: bool,
+    /// Whether link-local frames pass; unset: as the network says.
+    pub(crate) link_local: Option<bool>,
     /// What the guest may send, in all.
     pub(crate) from_guest: Option<Arc<Budget>>,
     /// The most bytes that are taken of one of its rings at a time.
@@ -74,6 +88,9 @@ impl Policy {
             .map_or(BURST_BYTES, |budget| budget.grain().min(BURST_BYTES));
         Self {
             is_deep: false,
+            vlans: Vlans::new(&asked.vlan),
+            is_isolated: asked.isolated,
+            link_local: asked.link_local,
             from_guest,
             burst_bytes,
             to_guest: Budget::new(
@@ -88,5 +105,10 @@ impl Policy {
             ),
             weight: minimum_weight.unwrap_or(1).max(1),
         }
+    }
+
+    /// Whether the port's frames need no more than a look at addresses and tag.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.vlans == Vlans::Transparent && !self.is_isolated && self.link_local.is_none()
     }
 }

@@ -15,10 +15,13 @@ use super::values::{IpPrefix, PortRange, VlanSet};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PortPolicy {
-    /// Which VLANs the port is in, and how its frames are tagged.
+    /// Which VLANs the port is in, and how its frames are tagged. A hub knows no VLANs.
     pub vlan: VlanMode,
     /// It exchanges frames only with ports that are not isolated.
     pub isolated: bool,
+    /// Whether frames to link-local groups (01-80-C2-00-00-0X: STP, LACP, LLDP) pass, between ports that both let them,
+    /// whatever their VLANs. Unset: as the network says.
+    pub link_local: Option<bool>,
     /// Whether the guest may send from any source address. Unset: only if no address is configured for the port.
     pub mac_spoofing: Option<bool>,
     /// DHCP answers from the guest are dropped.
@@ -229,6 +232,9 @@ pub struct Impairment {
 pub struct NetworkPolicy {
     /// How frames find their ports.
     pub mode: NetworkMode,
+    /// Whether frames to link-local groups (01-80-C2-00-00-0X: STP, LACP, LLDP) pass, as on a wire. A bridge keeps them from
+    /// passing (IEEE 802.1Q, 8.6.3), for they are meant for the bridge itself.
+    pub link_local: bool,
     /// Multicast frames go only where somebody asked for them (IGMP, MLD).
     pub multicast_snooping: bool,
     /// Seconds that a learnt address is kept after its last frame.
@@ -249,6 +255,7 @@ impl Default for NetworkPolicy {
     fn default() -> Self {
         Self {
             mode: NetworkMode::Switch,
+            link_local: false,
             multicast_snooping: false,
             max_age_seconds: 300,
         }
@@ -259,10 +266,10 @@ impl Default for NetworkPolicy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkMode {
-    /// By filters, set and learnt. Link-local groups (01-80-C2-00-00-0X) do not pass.
+    /// By filters, set and learnt.
     #[default]
     Switch,
-    /// Every frame to every other port, as it is: with two ports a wire, on which LACP, STP and LLDP pass too.
+    /// Every frame to every other port, as it is, nothing is learnt: with two ports a wire. LACP, STP, LLDP and every tag pass.
     Hub,
 }
 

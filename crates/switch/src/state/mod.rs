@@ -22,7 +22,7 @@ use crate::event::{Event, EventLog};
 use crate::learning::Sighting;
 use crate::mailbox::Command;
 use crate::memory::Memory;
-use crate::policy::NetworkPolicy;
+use crate::policy::{self, Misfit, NetworkPolicy};
 use crate::port::{Fault, FaultSink, PortId, ToGuest};
 use crate::snapshot::Snapshot;
 use crate::spec::{NetworkError, NetworkId, NetworkSpec, PortError, PortSettings, PortSpec};
@@ -128,7 +128,9 @@ impl State {
         let port = Port::allocate(spec, counters, network)?;
         self.log.note(added);
         port.tell_filters(&[], &self.log);
+        let network = port.network;
         self.ports[at] = Some(port);
+        self.find_mirrors(network);
         Ok(PortId(at as u16))
     }
 
@@ -148,7 +150,8 @@ impl State {
         let (port, network) = self.find(id).ok_or(PortError::Unknown(id))?;
         let before = port.change(id, settings, network)?;
         port.tell_filters(&before, &log);
-        let name = port.name.clone();
+        let (name, network) = (port.name.clone(), port.network);
+        self.find_mirrors(network);
         self.publish_and_wait(workers);
         self.keep_to_affinity(id, workers);
         self.log.note(Event::PortChanged { port: name });
@@ -171,6 +174,7 @@ impl State {
         for (worker, gone) in self.gone.iter_mut().enumerate() {
             gone.add(port.counters.lane(worker));
         }
+        self.find_mirrors(port.network);
         let network = self.name_of(port.network);
         let port = port.name;
         self.log.note(Event::PortRemoved { port, network });
@@ -435,6 +439,19 @@ impl State {
 
     /// Whether there can be a port with such settings, as far as the engine is not concerned.
     fn check(&self, port: &str, settings: &PortSettings) -> Result<(), PortError> {
+        let refused = |misfit| PortError::Policy {
+            port: port.to_owned(),
+            misfit,
+        };
+        policy::check(&settings.policy, &settings.filters).map_err(refused)?;
+        let mirror = settings.policy.mirror.as_ref();
+        if mirror.is_some_and(|mirror| mirror.to == port) {
+            return Err(refused(Misfit {
+                keys: &["mirror", "to"],
+                problem: "a port cannot be its own mirror".to_owned(),
+                remedy: "name another port",
+            }));
+        }
         let has_worker = |affinity| self.workers.iter().any(|cpu| runs_on(*cpu, affinity));
         match settings.affinity {
             Some(affinity) if !has_worker(affinity) => Err(PortError::NoWorker {
@@ -442,6 +459,23 @@ impl State {
                 workers: self.workers.iter().copied().flatten().collect(),
             }),
             _ => Ok(()),
+        }
+    }
+
+    /// Looks for the ports to which those of a network mirror: ports come and go.
+    fn find_mirrors(&mut self, network: NetworkId) {
+        let own = || self.ports().filter(|(_, port)| port.network == network);
+        let find = |name: &str| own().find(|(_, port)| port.name == name).map(|(id, _)| id);
+        let found: Vec<_> = own()
+            .map(|(id, port)| (id, port.settings.policy.mirror.as_ref()))
+            .map(|(id, mirror)| (id, mirror.and_then(|mirror| find(&mirror.to))))
+            .collect();
+        for (id, to) in found {
+            if let Some((port, network)) = self.find(id)
+                && port.find_mirror(id, to)
+            {
+                network.changed();
+            }
         }
     }
 

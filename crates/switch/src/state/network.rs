@@ -75,7 +75,7 @@ impl Network {
             Some(view) if Arc::ptr_eq(&view.table, &table) => view.clone(),
             _ => {
                 let own = ports.iter().flatten().filter(|entry| entry.network == id);
-                let view = Arc::new(View::new(table, own));
+                let view = Arc::new(View::new(table, &self.policy, own));
                 self.view.insert(view).clone()
             }
         }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use vmq::{Affinity, AllocateQueue, Filter, FilterId, QueueChange, QueueId};
+use vmq::{Affinity, AllocateQueue, Filter, FilterId, Learning, QueueChange, QueueId};
 
 use super::network::{CONTROL, Network, report};
 use crate::event::{Event, EventLog};
-use crate::policy::Policy;
-use crate::port::{Entry, FaultSink, Gate, PortId, Receiver, ToGuest};
+use crate::policy::{Direction, Policy, PortPolicy, filter_in};
+use crate::port::{Entry, FaultSink, Gate, Mirroring, PortId, Receiver, ToGuest};
 use crate::ring::Load;
 use crate::rss::IndirectionTable;
 use crate::spec::{NetworkId, PortError, PortSettings, PortSpec};
@@ -22,6 +22,8 @@ pub(super) struct Port {
     pub(super) filters: Vec<(Filter, FilterId)>,
     pub(super) counters: Arc<Counters>,
     policy: Arc<Policy>,
+    /// The port that is named in its policy to get copies, while there is one.
+    mirror: Option<PortId>,
     pub(super) link: Option<Link>,
     pub(super) last_fault: Option<String>,
 }
@@ -70,6 +72,7 @@ impl Port {
             queue,
             filters,
             counters,
+            mirror: None,
             link: None,
             last_fault: None,
         })
@@ -88,21 +91,24 @@ impl Port {
         settings: PortSettings,
         network: &mut Network,
     ) -> Result<Vec<(Filter, FilterId)>, PortError> {
-        let before = self.change_filters(&settings.filters, network)?;
-        if settings.affinity != self.settings.affinity {
-            let change = QueueChange {
-                processor_affinity: Some(processors(settings.affinity)),
-                ..QueueChange::default()
-            };
-            report(
-                network.engine.change_queue(CONTROL, self.queue, change),
-                "change",
-                self.queue,
-            );
-        }
+        let before = self.change_filters(&filters_of(&settings), network)?;
+        let change = QueueChange {
+            processor_affinity: Some(processors(settings.affinity)),
+            learning: Some(learning(&settings.policy)),
+            ..QueueChange::default()
+        };
+        report(
+            network.engine.change_queue(CONTROL, self.queue, change),
+            "change",
+            self.queue,
+        );
         if settings.policy != self.settings.policy {
             let policy = Policy::new(&settings.policy, Some(&self.policy), clock::now());
             self.policy = Arc::new(policy);
+        }
+        if settings.policy.vlan != self.settings.policy.vlan {
+            // Its addresses were learnt in VLANs that it may not be in any more.
+            network.engine.forget(self.queue);
         }
         if let Some(link) = &self.link
             && settings.mtu != self.settings.mtu
@@ -169,6 +175,15 @@ impl Port {
         });
     }
 
+    /// Notes which port has the name to which copies of its frames are to go. True if that is another than before.
+    pub(super) fn find_mirror(&mut self, id: PortId, found: Option<PortId>) -> bool {
+        let has_changed = std::mem::replace(&mut self.mirror, found) != found;
+        if has_changed {
+            self.enter(id);
+        }
+        has_changed
+    }
+
     /// Whether there is such a pair.
     pub(super) fn set_to_guest(
         &mut self,
@@ -219,7 +234,17 @@ impl Port {
             gate,
             when_full: self.settings.when_full,
             policy: self.policy.clone(),
+            mirror: self.mirroring(),
         }
+    }
+
+    fn mirroring(&self) -> Option<Mirroring> {
+        let asked = self.settings.policy.mirror.as_ref()?;
+        Some(Mirroring {
+            to: self.mirror?,
+            from_guest: asked.direction != Direction::ToGuest,
+            to_guest: asked.direction != Direction::FromGuest,
+        })
     }
 }
 
@@ -254,6 +279,7 @@ fn allocate(
         vm_name: port.to_owned(),
         flags: ndis::NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION,
         processor_affinity: processors(settings.affinity),
+        learning: learning(&settings.policy),
         ..AllocateQueue::default()
     };
     let queue = network
@@ -263,7 +289,7 @@ fn allocate(
             what: format!("a queue for port {port:?}"),
             status,
         })?;
-    match set_filters(port, queue, &settings.filters, network) {
+    match set_filters(port, queue, &filters_of(settings), network) {
         Ok(filters) => Ok((queue, filters)),
         Err(error) => {
             network.withdraw(queue, std::iter::empty());
@@ -300,6 +326,19 @@ fn set_filters(
         }
     }
     Ok(set)
+}
+
+/// The filters that its machine's addresses come to.
+fn filters_of(settings: &PortSettings) -> Vec<Filter> {
+    let own = |filter: &Filter| filter_in(&settings.policy.vlan, *filter);
+    settings.filters.iter().map(own).collect()
+}
+
+fn learning(policy: &PortPolicy) -> Learning {
+    Learning {
+        limit: policy.learning.limit,
+        takes_moves: !policy.learning.no_moves,
+    }
 }
 
 /// NDIS has no word for "any": those of the first group then.

@@ -68,6 +68,13 @@ impl Engine {
         expired
     }
 
+    /// Clears the learned filters of `queue`; answers which, by VLAN and address.
+    pub fn forget(&mut self, queue: QueueId) -> Vec<Station> {
+        let gone = self.learned.remove_where(|_, owner, _| owner == queue);
+        self.forgotten(&gone);
+        gone
+    }
+
     /// When [`Engine::age`] should be called next: nothing expires before. `None` if nothing can expire.
     pub fn next_expiry(&self) -> Option<Tick> {
         self.learned.next_expiry(self.offer.settings.max_age)

@@ -47,6 +47,18 @@ const fn of(reason: DropReason) -> &'static str {
         DropReason::NoReceiver => {
             "no other port of the network is there: are the other machines up, and in the same network?"
         }
+        DropReason::VlanNotAllowed => {
+            "not in a VLAN of the port, or with a tag where there may be none: compare `vlan` of both ports with what the machines send"
+        }
+        DropReason::Isolated => {
+            "the ports are isolated from each other: change `isolated` or the role in `vlan.private` if they are to talk"
+        }
+        DropReason::LinkLocal => {
+            "STP, LACP or LLDP, which a bridge does not pass: set link_local=true at both ports, or mode=hub for the network, if it should"
+        }
+        DropReason::MirrorNoBuffers => {
+            "its machine is too slow to take all copies of another port's frames: give it more CPU or a larger ring, or mirror one direction"
+        }
         DropReason::OffloadNotNegotiated => {
             "its machine asks for an offload that it did not negotiate: its driver is broken"
         }

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeStruct, Serializer};
+use switch::policy::{VlanMode, filter_in};
 use vmq::{Filter, Mac, VlanId, VlanTest};
 
 use crate::mac;
@@ -20,6 +21,12 @@ pub(crate) struct AddressFilter {
 const UNTAGGED: &str = "untagged";
 
 impl AddressFilter {
+    /// As a port of this VLAN mode has it: in its own VLAN, where it is in one only.
+    pub(crate) fn within(self, mode: &VlanMode) -> Self {
+        let Filter { mac, vlan } = filter_in(mode, self.into());
+        Self { mac, vlan }
+    }
+
     /// Whether some frame is for both.
     pub(crate) fn overlaps(self, other: Self) -> bool {
         let either_is_any = [self.vlan, other.vlan].contains(&VlanTest::Any);

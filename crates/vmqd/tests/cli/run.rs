@@ -177,7 +177,7 @@ fn a_wrong_configuration_starts_nothing() {
     assert_eq!((code, out.as_str()), (2, ""));
     let expected = format!(
         "error: {}:4:1: port.nmae: unknown key `nmae`: did you mean `name`? known keys here: name, network, mode, socket, filters, mtu, when_full, \
-         affinity, vlan, isolated, mac_spoofing, dhcp_guard, router_guard, allowed_addresses, rules, bandwidth, storm, mirror, \
+         affinity, vlan, isolated, link_local, mac_spoofing, dhcp_guard, router_guard, allowed_addresses, rules, bandwidth, storm, mirror, \
          learning, impairment\n  |\n4 | nmae = \"b\"\n  | ^^^^\n",
         file.display()
     );

@@ -33,8 +33,9 @@ impl Judge<'_> {
             }
             for (item, filter) in port.filters.iter().enumerate() {
                 let path = filters.clone().index(item);
+                let own = filter.within(&port.policy.vlan);
                 let others = seen.entry((&port.network, filter.mac)).or_default();
-                let clash = others.iter().find(|other| other.filter.overlaps(*filter));
+                let clash = others.iter().find(|other| other.filter.overlaps(own));
                 let Some(Seen {
                     filter: other,
                     owner,
@@ -42,7 +43,7 @@ impl Judge<'_> {
                 }) = clash.cloned()
                 else {
                     others.push(Seen {
-                        filter: *filter,
+                        filter: own,
                         owner: at,
                         path,
                     });

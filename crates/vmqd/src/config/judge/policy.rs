@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use switch::policy::{
-    Bandwidth, Impairment, IpPrefix, Mirror, NetworkPolicy, PrivateRole, Rate, Rule, VlanMode,
+    Bandwidth, Impairment, IpPrefix, Mirror, NetworkMode, NetworkPolicy, Rate, Rule, VlanMode,
+    check,
 };
 
 use super::{Judge, Kind, Mistake, Path};
@@ -41,7 +42,7 @@ impl Judge<'_> {
 
     pub(super) fn port_policy(&mut self, port: &PortConfig, path: &Path) {
         let policy = &port.policy;
-        self.vlan(&policy.vlan, path.clone().key("vlan"));
+        self.vlan(port, path);
         if policy.mac_spoofing == Some(false) && port.filters.is_empty() {
             self.object(
                 path.clone().key("mac_spoofing"),
@@ -65,29 +66,38 @@ impl Judge<'_> {
         }
     }
 
-    fn vlan(&mut self, vlan: &VlanMode, path: Path) {
-        match vlan {
-            VlanMode::Trunk { allowed, native } => {
-                if let Some(native) = native.filter(|native| !allowed.contains(*native)) {
-                    let remedy = "add it there, or leave `native` out to drop untagged frames";
-                    self.object(
-                        path.key("trunk").key("native"),
-                        format!("VLAN {native} is not in `allowed`"),
-                        remedy,
-                    );
-                }
-            }
-            VlanMode::Private {
-                primary,
-                role: PrivateRole::Community(secondary),
-            } if primary == secondary => {
-                self.object(
-                    path.key("private").key("role").key("community"),
-                    format!("VLAN {secondary} is the primary VLAN itself"),
-                    "give the community a VLAN of its own",
-                );
-            }
-            _ => {}
+    fn vlan(&mut self, port: &PortConfig, path: &Path) {
+        let vlan = &port.policy.vlan;
+        let network = self.config.network_policy(&port.network);
+        if *vlan != VlanMode::Transparent
+            && network.is_some_and(|network| network.mode == NetworkMode::Hub)
+        {
+            self.object(
+                path.clone().key("vlan"),
+                format!(
+                    "network `{}` is a hub, which passes every tag as it is",
+                    port.network
+                ),
+                "leave it out, or make the network a switch",
+            );
+        }
+        let filters: Vec<_> = port.filters.iter().map(|filter| (*filter).into()).collect();
+        if let Err(misfit) = check(&port.policy, &filters) {
+            let path = misfit
+                .keys
+                .iter()
+                .fold(path.clone(), |path, key| path.key(*key));
+            self.object(path, misfit.problem, misfit.remedy);
+        }
+        if let VlanMode::Trunk { allowed, native } = vlan
+            && let Some(native) = native.filter(|native| !allowed.contains(*native))
+        {
+            let remedy = "add it there, or leave `native` out to drop untagged frames";
+            self.object(
+                path.clone().key("vlan").key("trunk").key("native"),
+                format!("VLAN {native} is not in `allowed`"),
+                remedy,
+            );
         }
     }
 

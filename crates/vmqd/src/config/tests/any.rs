@@ -6,7 +6,7 @@ use proptest::sample::{select, subsequence};
 use switch::WhenFull;
 use switch::policy::{
     Action, Bandwidth, Direction, Impairment, IpPrefix, Learning, Mirror, NetworkMode,
-    NetworkPolicy, PortPolicy, PortRange, PrivateRole, Rate, Rule, StormLimits, VlanMode,
+    NetworkPolicy, PortPolicy, PortRange, PrivateRole, Rate, Rule, StormLimits, VlanMode, check,
 };
 use vmq::{Mac, VlanId, VlanTest};
 
@@ -41,7 +41,7 @@ pub(crate) fn config() -> impl Strategy<Value = Config> {
     })
 }
 
-/// Repairs what would be refused: names of what is not there.
+/// Repairs what would be refused: names of what is not there, VLANs where there can be none.
 fn consistent(mut config: Config) -> Config {
     let known = config.clone();
     for port in &mut config.ports {
@@ -56,6 +56,13 @@ fn consistent(mut config: Config) -> Config {
             mirror.to != port.name && network_of(&mirror.to) == Some(port.network.as_str())
         };
         port.policy.mirror = port.policy.mirror.take().filter(is_there);
+        let filters: Vec<_> = port.filters.iter().map(|filter| (*filter).into()).collect();
+        let mode = known
+            .network_policy(&port.network)
+            .map(|policy| policy.mode);
+        if mode == Some(NetworkMode::Hub) || check(&port.policy, &filters).is_err() {
+            port.policy.vlan = VlanMode::Transparent;
+        }
         if port.filters.is_empty() {
             port.policy.mac_spoofing = port.policy.mac_spoofing.filter(|may| *may);
         }
@@ -65,9 +72,11 @@ fn consistent(mut config: Config) -> Config {
 
 fn network(name: String) -> impl Strategy<Value = NetworkConfig> {
     let mode = select(vec![NetworkMode::Switch, NetworkMode::Hub]);
-    (mode, any::<bool>(), 1..1000_u32).prop_map(move |(mode, multicast_snooping, age)| {
+    let flags = (any::<bool>(), any::<bool>());
+    (mode, flags, 1..1000_u32).prop_map(move |(mode, (link_local, multicast_snooping), age)| {
         let policy = NetworkPolicy {
             mode,
+            link_local,
             multicast_snooping,
             max_age_seconds: age,
         };
@@ -130,9 +139,10 @@ fn policy() -> impl Strategy<Value = PortPolicy> {
     let lists = (addresses, prop::collection::vec(rule(), 0..3));
     let mirror = option::of((select(&PORTS[..]), direction()));
     let amounts = (bandwidth(), storm(), learning(), impairment());
-    let spoofing = option::of(any::<bool>());
-    (vlan_mode(), flags, spoofing, lists, mirror, amounts).prop_map(
-        |(vlan, (isolated, dhcp_guard, router_guard), mac_spoofing, lists, mirror, amounts)| {
+    let maybe = (option::of(any::<bool>()), option::of(any::<bool>()));
+    (vlan_mode(), flags, maybe, lists, mirror, amounts).prop_map(
+        |(vlan, (isolated, dhcp_guard, router_guard), maybe, lists, mirror, amounts)| {
+            let (link_local, mac_spoofing) = maybe;
             let (bandwidth, storm, learning, impairment) = amounts;
             let mirror = mirror.map(|(to, direction)| Mirror {
                 to: to.to_owned(),
@@ -141,6 +151,7 @@ fn policy() -> impl Strategy<Value = PortPolicy> {
             PortPolicy {
                 vlan,
                 isolated,
+                link_local,
                 mac_spoofing,
                 dhcp_guard,
                 router_guard,

@@ -54,7 +54,7 @@ fn a_whole_file_becomes_a_value() {
         [[port]]
         name = "web"
         filters = [{ mac = "52:54:00:00:00:01", vlan = 7 }, "52-54-00-00-00-02"]
-        vlan.access = 10
+        vlan.access = 7
         bandwidth.from_guest.maximum = "2.5G"
         [[port]]
         name = "db"
@@ -95,7 +95,7 @@ fn a_whole_file_becomes_a_value() {
         filters.collect::<Vec<_>>(),
         ["52:54:00:00:00:01 vlan 7", "52:54:00:00:00:02"]
     );
-    assert_eq!(web.policy.vlan, VlanMode::Access(VlanId(10)));
+    assert_eq!(web.policy.vlan, VlanMode::Access(VlanId(7)));
     let rate = web.policy.bandwidth.from_guest;
     assert_eq!(rate.maximum, Some(2_500_000_000));
     assert_eq!(web.network, "default");
@@ -116,7 +116,7 @@ fn what_is_written_as_json_is_read_as_it_was() {
         [[port]]
         name = "web"
         network = "lab"
-        filters = [{ mac = "52:54:00:00:00:01", vlan = "untagged" }, "52:54:00:00:00:02"]
+        filters = [{ mac = "52:54:00:00:00:01", vlan = 10 }, "52:54:00:00:00:02"]
         vlan = { private = { primary = 10, role = { community = 20 } } }
         allowed_addresses = ["10.0.0.0/8", "2001:db8::1"]
         mirror = { to = "db" }
@@ -125,6 +125,9 @@ fn what_is_written_as_json_is_read_as_it_was() {
         name = "db"
         network = "lab"
         vlan = { trunk = { allowed = "10,20-30", native = 20 } }
+        [[port]]
+        name = "p"
+        filters = [{ mac = "52:54:00:00:00:01", vlan = "untagged" }]
     "#;
     let config = judged(text, &args(&[])).unwrap();
     let json = serde_json::to_value(&config).unwrap();

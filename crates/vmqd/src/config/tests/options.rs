@@ -175,7 +175,7 @@ fn a_wrong_word_is_named() {
         ),
         (
             "dhcp_gaurd=true",
-            "unknown key `dhcp_gaurd`: did you mean `dhcp_guard`? known keys here: name, network, mode, socket, filters, mtu, when_full, affinity, vlan, isolated, mac_spoofing, dhcp_guard, router_guard, allowed_addresses, rules, bandwidth, storm, mirror, learning, impairment",
+            "unknown key `dhcp_gaurd`: did you mean `dhcp_guard`? known keys here: name, network, mode, socket, filters, mtu, when_full, affinity, vlan, isolated, link_local, mac_spoofing, dhcp_guard, router_guard, allowed_addresses, rules, bandwidth, storm, mirror, learning, impairment",
         ),
         (
             "filters=z",

@@ -25,7 +25,7 @@ fn unknown_keys_are_refused_with_those_that_are_known() {
     assert_port_objection(
         "huhu = 1",
         "f:3:1: port.huhu: unknown key `huhu`: known keys here: name, network, mode, socket, filters, mtu, when_full, \
-         affinity, vlan, isolated, mac_spoofing, dhcp_guard, router_guard, allowed_addresses, rules, bandwidth, storm, mirror, \
+         affinity, vlan, isolated, link_local, mac_spoofing, dhcp_guard, router_guard, allowed_addresses, rules, bandwidth, storm, mirror, \
          learning, impairment",
     );
     assert_port_objection(
@@ -39,7 +39,7 @@ fn unknown_keys_are_refused_with_those_that_are_known() {
     );
     assert_objection(
         "[[network]]\nname = 'n'\nmod = 'hub'",
-        "f:3:1: network.mod: unknown key `mod`: did you mean `mode`? known keys here: name, mode, multicast_snooping, \
+        "f:3:1: network.mod: unknown key `mod`: did you mean `mode`? known keys here: name, mode, link_local, multicast_snooping, \
          max_age_seconds",
     );
 }

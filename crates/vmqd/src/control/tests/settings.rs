@@ -107,7 +107,13 @@ fn put_takes_what_reading_gave_and_makes_what_is_not_there() {
     assert_eq!(made.header(header::LOCATION), "/v1/networks/lab");
     assert_eq!(
         scene.read("/v1/networks/lab"),
-        json!({ "name": "lab", "mode": "hub", "multicast_snooping": false, "max_age_seconds": 300 })
+        json!({
+            "name": "lab",
+            "mode": "hub",
+            "link_local": false,
+            "multicast_snooping": false,
+            "max_age_seconds": 300,
+        })
     );
     let other = scene.replace("/v1/networks/lab", &json!({ "name": "bal" }));
     assert_eq!(

@@ -5,8 +5,12 @@
 //!
 //! Invariant: the result depends on nothing but the calls made so far (no clock, no iteration over a hash map).
 
-use std::collections::{BTreeSet, HashMap};
+mod vlan;
 
+use std::collections::{BTreeMap, HashMap};
+
+pub use self::vlan::{Policy, Vlans};
+use self::vlan::{may_talk, untag};
 use crate::frames::Mac;
 
 /// A port's number, chosen by the test.
@@ -15,7 +19,8 @@ pub type Port = u16;
 /// A switch with ports, static filters and learnt addresses.
 #[derive(Clone, Debug, Default)]
 pub struct Switch {
-    ports: BTreeSet<Port>,
+    ports: BTreeMap<Port, Policy>,
+    is_hub: bool,
     exact: HashMap<(u16, Mac), Port>,
     any_vlan: HashMap<Mac, Port>,
     learnt: HashMap<(u16, Mac), Port>,
@@ -29,7 +34,20 @@ impl Switch {
 
     /// Plugs a port in.
     pub fn add_port(&mut self, port: Port) {
-        self.ports.insert(port);
+        self.ports.insert(port, Policy::default());
+    }
+
+    /// Says what a port keeps to. In other VLANs than before, nothing is known of it.
+    pub fn set_policy(&mut self, port: Port, policy: Policy) {
+        let before = self.ports.insert(port, policy.clone());
+        if before.is_none_or(|before| before.vlans != policy.vlans) {
+            self.learnt.retain(|_, owner| *owner != port);
+        }
+    }
+
+    /// Makes it a hub, or a switch again.
+    pub fn set_hub(&mut self, is_hub: bool) {
+        self.is_hub = is_hub;
     }
 
     /// Unplugs a port; its filters and everything learnt on it are gone.
@@ -75,18 +93,44 @@ impl Switch {
             .or_else(|| self.learnt.get(&(vlan, mac)).copied())
     }
 
+    /// The VLAN in which a frame from `port` is taken, if it is.
+    pub fn vlan_of(&self, port: Port, frame: &[u8]) -> Option<u16> {
+        let (tag, _) = untag(frame).ok()?;
+        self.ports.get(&port)?.vlans.of(tag)
+    }
+
     /// Port `from` sends `frame`: learns from it and gives the deliveries, by ascending port.
     ///
-    /// A frame shorter than an Ethernet header, or from a port that is not there, goes nowhere. A frame whose destination
-    /// lives at the sender's own port goes nowhere either.
+    /// A frame shorter than an Ethernet header, from a group address or from a port that is not there, goes nowhere. A frame
+    /// whose destination lives at the sender's own port goes nowhere either.
     pub fn send(&mut self, from: Port, frame: &[u8]) -> Vec<(Port, Vec<u8>)> {
-        let Some(Header { dst, src, vlan }) = Header::read(frame) else {
+        let Some(sender) = self.ports.get(&from).cloned() else {
             return Vec::new();
         };
-        if !self.ports.contains(&from) {
+        if self.is_hub {
+            return self.to_others(from, |_, to| {
+                may_talk(&sender, to, 0).then(|| frame.to_vec())
+            });
+        }
+        let Some((dst, src)) = addresses(frame) else {
+            return Vec::new();
+        };
+        if is_group(src) {
             return Vec::new();
         }
-        if !is_group(src) && self.fixed(vlan, src).is_none() {
+        if is_link_local(dst) {
+            return self.to_others(from, |_, to| {
+                let passes = sender.link_local && to.link_local;
+                (passes && !(sender.isolated && to.isolated)).then(|| frame.to_vec())
+            });
+        }
+        let Ok((tag, bare)) = untag(frame) else {
+            return Vec::new();
+        };
+        let Some(vlan) = sender.vlans.of(tag) else {
+            return Vec::new();
+        };
+        if self.fixed(vlan, src).is_none() {
             self.learnt.insert((vlan, src), from);
         }
         let known = if is_group(dst) {
@@ -94,13 +138,24 @@ impl Switch {
         } else {
             self.owner(vlan, dst)
         };
-        let to: Vec<Port> = match known {
-            Some(port) => vec![port],
-            None => self.ports.iter().copied().collect(),
-        };
-        to.into_iter()
-            .filter(|port| *port != from)
-            .map(|port| (port, frame.to_vec()))
+        self.to_others(from, |port, to| {
+            let is_meant = known.is_none_or(|known| known == port);
+            if is_meant && may_talk(&sender, to, vlan) {
+                to.vlans.give(vlan, tag, &bare)
+            } else {
+                None
+            }
+        })
+    }
+
+    fn to_others(
+        &self,
+        from: Port,
+        give: impl Fn(Port, &Policy) -> Option<Vec<u8>>,
+    ) -> Vec<(Port, Vec<u8>)> {
+        let others = self.ports.iter().filter(|(port, _)| **port != from);
+        others
+            .filter_map(|(port, policy)| Some((*port, give(*port, policy)?)))
             .collect()
     }
 
@@ -112,27 +167,19 @@ impl Switch {
     }
 }
 
-struct Header {
-    dst: Mac,
-    src: Mac,
-    vlan: u16,
-}
-
-impl Header {
-    fn read(frame: &[u8]) -> Option<Header> {
-        let dst = frame.get(0..6)?.try_into().ok()?;
-        let src = frame.get(6..12)?.try_into().ok()?;
-        let vlan = match frame.get(12..14)? {
-            // A tag with identifier 0 carries a priority only: the frame is of no VLAN (802.1Q, 9.6).
-            [0x81, 0x00] => u16::from_be_bytes(frame.get(14..16)?.try_into().ok()?) & 0x0fff,
-            _ => 0,
-        };
-        Some(Header { dst, src, vlan })
-    }
+fn addresses(frame: &[u8]) -> Option<(Mac, Mac)> {
+    frame.get(12..14)?;
+    let dst = frame.get(0..6)?.try_into().ok()?;
+    let src = frame.get(6..12)?.try_into().ok()?;
+    Some((dst, src))
 }
 
 fn is_group(mac: Mac) -> bool {
     mac[0] & 1 != 0
+}
+
+fn is_link_local(mac: Mac) -> bool {
+    mac[..5] == [0x01, 0x80, 0xc2, 0, 0] && mac[5] < 16
 }
 
 #[cfg(test)]
@@ -231,5 +278,50 @@ mod tests {
             [3]
         );
         assert!(switch.send(2, &[0; 13]).is_empty());
+    }
+
+    #[test]
+    fn each_vlan_mode_gives_and_takes_tags() {
+        let mut switch = switch(4);
+        let with = |vlans| Policy {
+            vlans,
+            ..Policy::default()
+        };
+        switch.set_policy(1, with(Vlans::Access(5)));
+        let trunk = |native| Vlans::Trunk {
+            allowed: [5, 6].into(),
+            native,
+        };
+        switch.set_policy(2, with(trunk(None)));
+        switch.set_policy(3, with(trunk(Some(5))));
+        switch.set_policy(4, with(Vlans::Untagged));
+        let plain = Builder::new(BROADCAST, station(1)).build(0);
+        let tagged = Builder::new(BROADCAST, station(1)).vlan(5, 0).build(0);
+        // The builder makes both as long; the tag takes room from what is behind.
+        let mut in_5 = plain.clone();
+        in_5.splice(12..12, [0x81, 0, 0, 5]);
+        assert_eq!(
+            switch.send(1, &plain),
+            [(2, in_5.clone()), (3, plain.clone())]
+        );
+        assert!(switch.send(1, &tagged).is_empty());
+        assert!(switch.send(2, &plain).is_empty());
+        assert_eq!(
+            switch.send(2, &in_5),
+            [(1, plain.clone()), (3, plain.clone())]
+        );
+        assert!(switch.send(4, &plain).is_empty());
+    }
+
+    #[test]
+    fn a_hub_gives_everything_to_everybody_else() {
+        let mut switch = switch(3);
+        switch.set_hub(true);
+        let bpdu = Builder::new([0x01, 0x80, 0xc2, 0, 0, 0], station(1)).build(0);
+        for from in 1..4 {
+            assert_eq!(switch.send(from, &bpdu).len(), 2);
+        }
+        switch.set_hub(false);
+        assert!(switch.send(1, &bpdu).is_empty());
     }
 }
