@@ -76,14 +76,36 @@ impl Api {
         Self::json(self.tcp(), &self.header(&format!("GET {path}")))
     }
 
-    fn json(mut stream: impl Read + Write, header: &str) -> Value {
-        write!(stream, "{header}connection: close\r\n\r\n").expect("a request can be sent");
+    /// Has something made or changed by the control socket. The status and the body of the answer.
+    ///
+    /// # Panics
+    ///
+    /// If what is answered is not HTTP.
+    pub fn change(&self, line: &str, media_type: &str, body: &Value) -> (u16, String) {
+        let body = body.to_string();
+        let length = body.len();
+        let header = self.header(line);
+        let header = format!("{header}content-type: {media_type}\r\ncontent-length: {length}\r\n");
+        Self::ask(self.unix(), &header, &body)
+    }
+
+    fn json(stream: impl Read + Write, header: &str) -> Value {
+        let (status, body) = Self::ask(stream, header, "");
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap_or_else(|_| panic!("JSON: {body}"))
+    }
+
+    fn ask(mut stream: impl Read + Write, header: &str, body: &str) -> (u16, String) {
+        write!(stream, "{header}connection: close\r\n\r\n{body}").expect("a request can be sent");
         let answer = rest_of(stream);
-        let (head, body) = answer
-            .split_once("\r\n\r\n")
-            .unwrap_or_else(|| panic!("an answer has a header: {answer:?}"));
-        assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
-        serde_json::from_str(body).unwrap_or_else(|_| panic!("JSON: {answer}"))
+        let parts = answer.split_once("\r\n\r\n");
+        let (head, body) = parts.unwrap_or_else(|| panic!("an answer has a header: {answer:?}"));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("an answer has a status: {answer:?}"));
+        (status, body.to_owned())
     }
 }
 
