@@ -15,6 +15,31 @@
 //! answers would have no place; `MSIXTableEntry` is an answer, the queue's first processor; numbers in `FieldValue` are in the
 //! order that [`Settings::field_order`](crate::Settings::field_order) says, and the values of one byte (priority, packet type) in
 //! its first byte; queue and filter ids that are 0 ask for an id, others bring one, as NDIS does.
+//!
+//! ```
+//! use ndis::{NdisReceiveQueueTypeVMQueue, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, OID_RECEIVE_FILTER_CURRENT_CAPABILITIES};
+//! use vmq::oid::{Caller, Information, PointerWidth, ReceiveQueueParameters, Structure};
+//! use vmq::{Affinity, Binding, Capabilities, Engine, NdisStatus, NdisVersion, Settings};
+//!
+//! let mut engine = Engine::new(Capabilities::new(8, 64), Settings::default(), 0x5eed);
+//! let (me, width) = (Caller::Driver(Binding(1)), PointerWidth::Bits64);
+//! let asked = ReceiveQueueParameters {
+//!     queue_type: NdisReceiveQueueTypeVMQueue,
+//!     processor_affinity: Affinity { group: 0, mask: 0b1 }.into(),
+//!     ..ReceiveQueueParameters::default()
+//! };
+//! let mut buffer = asked.to_bytes(2, width);
+//! let length = buffer.len();
+//! let both_ways = Information::method(&mut buffer, length, length);
+//! let done = engine.request(OID_RECEIVE_FILTER_ALLOCATE_QUEUE, me, width, both_ways, |_, _| Ok(()));
+//! assert_eq!((done.status, done.bytes_written), (NdisStatus::SUCCESS, 1092));
+//! let (in_force, _) = ReceiveQueueParameters::read(&buffer, width, NdisVersion::V6_30).unwrap();
+//! assert_eq!(in_force.queue_id, 1);
+//!
+//! let short = Information::Query(&mut buffer[..16]);
+//! let done = engine.request(OID_RECEIVE_FILTER_CURRENT_CAPABILITIES, me, width, short, |_, _| Ok(()));
+//! assert_eq!((done.status, done.bytes_needed), (NdisStatus::INVALID_LENGTH, 84));
+//! ```
 
 mod capabilities;
 mod completion;
