@@ -1,7 +1,8 @@
 //! Packets that say things: who has which address, who is a router, which port a datagram goes to. Built field by field, so
 //! that each can also be built wrong.
 //!
-//! Checksums are left zero: nobody who judges frames on their way looks at them.
+//! Checksums are left zero, for nobody who judges frames on their way looks at them; but for those of group management, at which
+//! a snooping switch does.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -207,4 +208,67 @@ pub fn neighbour(kind: u8, target: Ipv6Addr, options: &[(u8, Mac)]) -> Vec<u8> {
         message.extend(mac);
     }
     message
+}
+
+/// A message of IGMP: an IPv4 packet for `destination`, which hosts mostly send to the group itself.
+pub fn igmp(source: Ipv4Addr, destination: Ipv4Addr, message: &[u8]) -> Vec<u8> {
+    let mut message = message.to_vec();
+    let sum = checksum(&message);
+    message[2..4].copy_from_slice(&sum);
+    Ipv4::new(source, destination, 2).packet(&message)
+}
+
+/// A message of MLD, behind the hop-by-hop header that it has.
+pub fn mld(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> Vec<u8> {
+    let mut message = message.to_vec();
+    let mut summed = [source.octets(), destination.octets()].concat();
+    summed.extend((message.len() as u32).to_be_bytes());
+    summed.extend([0, 0, 0, ICMPV6]);
+    summed.extend(&message);
+    message[2..4].copy_from_slice(&checksum(&summed));
+    ipv6(
+        source,
+        destination,
+        &[Extension::Plain(0, 0)],
+        ICMPV6,
+        &message,
+    )
+}
+
+/// A report or query that is about one group: type, code (MLD: the time to answer) and what version 3 (MLD: 2) adds to a query.
+pub fn about_v4(kind: u8, code: u8, group: Ipv4Addr, rest: &[u8]) -> Vec<u8> {
+    [&[kind, code, 0, 0], &group.octets()[..], rest].concat()
+}
+
+/// As [`about_v4`].
+pub fn about_v6(kind: u8, code: u16, group: Ipv6Addr, rest: &[u8]) -> Vec<u8> {
+    let [high, low] = code.to_be_bytes();
+    [&[kind, 0, 0, 0, high, low, 0, 0], &group.octets()[..], rest].concat()
+}
+
+/// A report of IGMPv3 (0x22) or MLDv2 (143): records of a type, a group's bytes and as many sources of the same length.
+pub fn records(kind: u8, records: &[(u8, &[u8], u16)]) -> Vec<u8> {
+    let mut message = vec![kind, 0, 0, 0, 0, 0];
+    message.extend((records.len() as u16).to_be_bytes());
+    for (record, group, sources) in records {
+        message.extend([*record, 0]);
+        message.extend(sources.to_be_bytes());
+        for _ in 0..=*sources {
+            message.extend(*group);
+        }
+    }
+    message
+}
+
+/// The Internet checksum, word by word (RFC 1071).
+fn checksum(bytes: &[u8]) -> [u8; 2] {
+    let words = bytes.chunks(2).map(|pair| match *pair {
+        [high, low] => u32::from(u16::from_be_bytes([high, low])),
+        _ => u32::from(pair[0]) << 8,
+    });
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    (!(sum as u16)).to_be_bytes()
 }

@@ -5,16 +5,16 @@
 
 /// A ones' complement sum that is being made.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sum(u64);
+pub(crate) struct Sum(u64);
 
 impl Sum {
     /// The sum of `bytes`; an odd one at the end counts as if a zero followed.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         Self::default().bytes(bytes)
     }
 
     /// Adds bytes that begin at an even place of what is summed.
-    pub(super) fn bytes(self, bytes: &[u8]) -> Self {
+    pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
         let (blocks, rest) = bytes.as_chunks::<32>();
         let mut lanes = [0u64; 8];
         for block in blocks {
@@ -34,7 +34,7 @@ impl Sum {
     }
 
     /// Adds a word of 16 bits.
-    pub(super) fn word(self, word: u16) -> Self {
+    pub(crate) fn word(self, word: u16) -> Self {
         Self(end_around(self.0, u64::from(word.to_be())))
     }
 
@@ -44,12 +44,12 @@ impl Sum {
     }
 
     /// Adds the length that a pseudo-header has.
-    pub(super) fn length(self, length: u32) -> Self {
+    pub(crate) fn length(self, length: u32) -> Self {
         self.word((length >> 16) as u16).word(length as u16)
     }
 
     /// What goes into a checksum field: the complement of the sum.
-    pub(super) fn checksum(self) -> u16 {
+    pub(crate) fn checksum(self) -> u16 {
         let mut sum = self.0;
         while sum > 0xffff {
             sum = (sum & 0xffff) + (sum >> 16);

@@ -19,6 +19,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use checksum::Sum;
 pub(crate) use finish::Finisher;
 pub use segment::{Cut, MAX_HEAD, fill_checksum};
 pub use work::{Checksum, Cutting, Kind, Offload, Offloads};

@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::offload::Sum;
+
 /// IP protocol numbers (IANA).
 pub mod protocol {
     /// ICMP for IPv4.
@@ -149,6 +151,26 @@ impl<'a> Ip<'a> {
             body,
             is_all,
         })
+    }
+
+    /// What its protocol says, as far as that is to be seen.
+    pub(crate) fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// Whether all of it is to be seen and its protocol's checksum adds up. For protocols whose messages begin with type, code
+    /// and checksum over everything.
+    pub(crate) fn has_right_checksum(&self) -> bool {
+        let sum = Sum::of(self.body);
+        let sum = match (self.source, self.destination) {
+            (IpAddr::V6(source), IpAddr::V6(destination)) => sum
+                .bytes(&source.octets())
+                .bytes(&destination.octets())
+                .length(self.body.len() as u32)
+                .word(self.protocol.unwrap_or_default().into()),
+            _ => sum,
+        };
+        self.is_all && sum.checksum() == 0
     }
 
     /// Its ports.
