@@ -7,6 +7,7 @@
 //! | `MiniportReserved[0]` | [`Nbl::token`]: how the sending port calls the buffers that the frame lies in |
 //! | `SourceHandle` | [`Nbl::source_port`], one more than its number, so that NULL names no port |
 //! | `Status` | [`Nbl::status`]: the verdict on the frame |
+//! | `ProtocolReserved[0]`, `[1]` | [`Nbl::mark`]: what whoever judges the frame wants to find again |
 //! | `Scratch`, `MiniportReserved[1]`, `ProtocolReserved[3]` | [`Nbl::receive`]: first and last segment, bytes and front |
 
 #![allow(
@@ -44,6 +45,9 @@ pub struct Nbl<'p> {
     list: NonNull<NET_BUFFER_LIST>,
     burst: Burst<'p>,
 }
+
+/// Notes that a frame has room for.
+const MARKS: usize = 2;
 
 /// Ties what a pool has handed out to the borrow of that pool.
 ///
@@ -277,6 +281,24 @@ impl<'p> Nbl<'p> {
         self.note_facts();
         // SAFETY: see `at`.
         unsafe { (*self.at()).nbl.Status = status };
+    }
+
+    /// One of two notes that whoever judges the frame has left for later. It says something only where it was written in this
+    /// burst: none clears it.
+    #[inline]
+    pub fn mark<const WHICH: usize>(self) -> u32 {
+        const { assert!(WHICH < MARKS) }
+        // SAFETY: see `at`.
+        unsafe { (*self.at()).nbl.ProtocolReserved[WHICH].addr() as u32 }
+    }
+
+    /// Leaves a note; see [`Nbl::mark`].
+    #[inline]
+    pub fn set_mark<const WHICH: usize>(self, mark: u32) {
+        const { assert!(WHICH < MARKS) }
+        let word = ptr::without_provenance_mut(mark as usize);
+        // SAFETY: see `at`.
+        unsafe { (*self.at()).nbl.ProtocolReserved[WHICH] = word };
     }
 
     /// The receive buffers that are attached to the frame.

@@ -10,10 +10,12 @@ use shmem::Mapping;
 
 use crate::balance::{self, Alarm};
 use crate::event::{EventLog, Events};
+use crate::explain::{ExplainError, Explanation};
 use crate::learning::{self, Learner, Note};
 use crate::mailbox::{Command, Mailbox};
 use crate::memory::Block;
-use crate::policy::NetworkPolicy;
+use crate::offload::Offload;
+use crate::policy::{Listener, NetworkPolicy, snooping};
 use crate::port::{FaultSink, FromGuest, PortId, ToGuest};
 use crate::ring::Ring;
 use crate::spec::{
@@ -80,13 +82,16 @@ impl Switch {
         let cpus = options.workers.iter().map(|worker| worker.cpu).collect();
         let mut state = State::new(cpus, log.clone());
         let (to_control, sightings) = learning::channel();
+        let (to_listening, overheard) = snooping::channel();
         let mut benches = Vec::new();
         for (worker, set_up) in options.workers.into_iter().enumerate() {
             let learner = Learner::new(to_control.clone());
+            let listener = Listener::new(to_listening.clone());
             let register = |usage, mapping: &Arc<Mapping>| state.register_host(usage, mapping);
-            let bench = Bench::new(worker, register, learner, start)?;
+            let bench = Bench::new(worker, register, learner, listener, start)?;
             benches.push((bench, set_up));
         }
+        drop(to_listening);
         let snapshot = state.publish(&[]);
         let alarm = Arc::new(Alarm::default());
         let mut workers = Vec::new();
@@ -128,11 +133,17 @@ impl Switch {
                 learning::run(&state, &workers, &sightings, start)
             })
         };
+        let listening = {
+            let (state, workers) = (state.clone(), workers.clone());
+            spawn("listening", move || {
+                snooping::run(&state, &workers, &overheard, start)
+            })
+        };
         let balancer = {
             let (state, workers, alarm) = (state.clone(), workers.clone(), alarm.clone());
             spawn("balance", move || balance::run(&state, &workers, &alarm))
         };
-        for helper in [learner, balancer] {
+        for helper in [learner, listening, balancer] {
             match helper {
                 Ok(thread) => threads.push(thread),
                 Err(source) => {
@@ -333,6 +344,19 @@ impl Switch {
         let mut state = self.state();
         state.set_to_guest(port, pair, None);
         state.publish_and_wait(&self.workers);
+    }
+
+    /// What would become of a frame that the guest of `port` sends; `undone` is what it leaves to be done.
+    ///
+    /// # Errors
+    /// [`ExplainError`], if there is no such port or no such frame.
+    pub fn explain(
+        &self,
+        port: PortId,
+        frame: &[u8],
+        undone: Option<Offload>,
+    ) -> Result<Explanation, ExplainError> {
+        self.state().explain(port, frame, undone)
     }
 
     /// What the switch is doing.

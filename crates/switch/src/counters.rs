@@ -80,6 +80,10 @@ impl Counters {
         &self.lanes[worker]
     }
 
+    pub(crate) fn workers(&self) -> usize {
+        self.lanes.len()
+    }
+
     pub(crate) fn totals(&self) -> Totals {
         let mut sum = Totals::default();
         for lane in &self.lanes {

@@ -5,7 +5,7 @@ use shmem::BlockTable;
 
 use crate::offload::{Finisher, Offload};
 use crate::patience::Patience;
-use crate::policy::Budget;
+use crate::policy::{Budget, Terms};
 use crate::port::{Entry, PortId, ToGuest};
 use crate::{DropReason, Fault, Lane, Reservation, clock};
 
@@ -123,25 +123,31 @@ impl<'p> Delivery<'_, 'p> {
         Ok(())
     }
 
-    /// Drops what is larger than the receiver's MTU allows.
+    /// Drops what the receiver does not take.
     #[inline]
     pub(crate) fn weed(
         &self,
         receiver: &Entry,
+        terms: Terms<'_>,
         frames: &mut NblQueue<'p>,
         done: &mut NblQueue<'p>,
     ) {
-        let limit = receiver.gate.mtu.limit();
-        if limit.is_none() {
+        if terms.are_none() {
+            return;
+        }
+        terms.judge(frames);
+        if frames.iter().all(|frame| terms.refuse(frame).is_none()) {
             return;
         }
         let mut rest = std::mem::take(frames);
         while let Some(frame) = rest.pop_front() {
-            if limit.is_exceeded_by(frame) {
-                self.drop_too_large(receiver);
-                done.push(frame);
-            } else {
-                frames.push(frame);
+            match terms.refuse(frame) {
+                Some(reason) => {
+                    terms.count(self.worker, frame);
+                    receiver.counters.lane(self.worker).dropped(reason, 1);
+                    done.push(frame);
+                }
+                None => frames.push(frame),
             }
         }
     }
@@ -155,11 +161,6 @@ impl<'p> Delivery<'_, 'p> {
         }
     }
 
-    fn drop_too_large(&self, receiver: &Entry) {
-        let lane = receiver.counters.lane(self.worker);
-        lane.dropped(DropReason::MtuExceeded, 1);
-    }
-
     /// Delivers to a member of the flood group, to each ring what its table gives it, and leaves all frames
     /// in `frames` as they were. What finds no buffers misses this member.
     ///
@@ -168,15 +169,19 @@ impl<'p> Delivery<'_, 'p> {
     pub(crate) fn flood(&mut self, member: &Entry, frames: &mut NblQueue<'p>) -> Result<(), Fault> {
         let mut over = NblQueue::new();
         let mut result = Ok(());
-        let limit = member.gate.mtu.limit();
+        let terms = Terms::of(member);
+        terms.judge(frames);
+        terms.count_all(self.worker, frames);
         while !frames.is_empty() && result.is_ok() {
-            if let Some(frame) = frames.front().filter(|&frame| limit.is_exceeded_by(frame)) {
+            if let Some(frame) = frames.front()
+                && let Some(reason) = terms.refuse(frame)
+            {
                 frames.pop_front();
-                self.drop_too_large(member);
+                member.counters.lane(self.worker).dropped(reason, 1);
                 over.push(frame);
                 continue;
             }
-            let (ring, mut run) = member.next_run(frames, limit);
+            let (ring, mut run) = member.next_run(frames, terms);
             result = self.deliver(member, ring, &mut run, &mut over);
             if !run.is_empty() {
                 member

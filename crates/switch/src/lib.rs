@@ -30,6 +30,7 @@ mod doubles;
 mod drop_reason;
 mod ethernet;
 mod event;
+pub mod explain;
 mod learning;
 mod mailbox;
 mod memory;
@@ -64,7 +65,8 @@ pub use spec::{
     WorkerOptions,
 };
 pub use status::{
-    FilterStatus, NetworkStatus, PairStatus, PortStatus, QueueStatus, Status, WorkerStatus,
+    FilterStatus, GroupStatus, GroupsStatus, NetworkStatus, PairStatus, PortStatus, QueueStatus,
+    RuleStatus, Status, WorkerStatus,
 };
 pub use worker::Idle;
 

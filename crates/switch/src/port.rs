@@ -13,10 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmq::QueueId;
 
-use crate::mtu::{Limit, Mtu};
+use crate::mtu::Mtu;
 use crate::offload::Offloads;
 use crate::patience::Patience;
-use crate::policy::Policy;
+use crate::policy::{Policy, Terms};
 use crate::rss::{self, IndirectionTable};
 use crate::spec::NetworkId;
 use crate::{Counters, Lane, Reservation};
@@ -175,18 +175,18 @@ impl Entry {
         rss::of(frame).map_or(0, |hash| self.table.queue(hash))
     }
 
-    /// The frames at the front that go to the same ring and are not too large, and which ring that is.
+    /// The frames at the front that go to the same ring and are taken, and which ring that is.
     pub(crate) fn next_run<'p>(
         &self,
         frames: &mut NblQueue<'p>,
-        limit: Limit,
+        terms: Terms<'_>,
     ) -> (u8, NblQueue<'p>) {
-        if !self.has_several_rings() && limit.is_none() {
+        if !self.has_several_rings() && terms.are_none() {
             return (0, std::mem::take(frames));
         }
         let mut run = NblQueue::new();
         let ring = frames.front().map_or(0, |first| self.pick(first));
-        let goes_on = |next: &Nbl<'_>| self.pick(*next) == ring && !limit.is_exceeded_by(*next);
+        let goes_on = |next: &Nbl<'_>| self.pick(*next) == ring && terms.refuse(*next).is_none();
         while let Some(frame) = frames.front().filter(goes_on) {
             frames.pop_front();
             run.push(frame);

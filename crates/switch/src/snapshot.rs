@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shmem::BlockTable;
 use vmq::{QueueId, Table};
 
-use crate::policy::{NetworkMode, NetworkPolicy, Verdict};
+use crate::policy::{Groups, NetworkMode, NetworkPolicy, Verdict};
 use crate::port::{Entry, PortId};
 use crate::spec::NetworkId;
 
@@ -35,6 +35,8 @@ pub(crate) struct View {
     pub(crate) is_plain: bool,
     pub(crate) is_hub: bool,
     passes_link_local: bool,
+    /// Who wants which group, where that is listened to.
+    pub(crate) groups: Option<Arc<Groups>>,
 }
 
 impl Snapshot {
@@ -76,10 +78,11 @@ impl View {
     pub(crate) fn new<'a>(
         table: Arc<Table>,
         policy: &NetworkPolicy,
+        groups: Option<Arc<Groups>>,
         ports: impl Iterator<Item = &'a Arc<Entry>>,
     ) -> Self {
         let is_hub = policy.mode == NetworkMode::Hub;
-        let mut is_plain = !is_hub && !policy.link_local;
+        let mut is_plain = !is_hub && !policy.link_local && groups.is_none();
         let mut queues = Vec::new();
         for entry in ports {
             is_plain &= entry.policy.is_plain();
@@ -102,6 +105,7 @@ impl View {
             is_plain,
             is_hub,
             passes_link_local: policy.link_local,
+            groups,
         }
     }
 

@@ -1,7 +1,9 @@
 //! What the switch can say of itself: plain values, for whoever renders them.
 
+use vmq::Mac;
+
 use crate::counters::Totals;
-use crate::policy::NetworkPolicy;
+use crate::policy::{NetworkPolicy, Rule, RuleTotals};
 use crate::port::PortId;
 use crate::spec::NetworkId;
 
@@ -31,6 +33,32 @@ pub struct NetworkStatus {
     pub ports: usize,
     /// How many filters it has, configured and learnt.
     pub filters: usize,
+    /// What is known of groups, for each VLAN and version of IP of which something was heard; nothing where nobody listens.
+    pub groups: Vec<GroupsStatus>,
+}
+
+/// The multicast groups of one VLAN and version of IP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupsStatus {
+    /// The VLAN; 0: none.
+    pub vlan: u16,
+    /// IPv6's groups, else IPv4's.
+    pub is_ipv6: bool,
+    /// Frames to groups go to those who asked for them only. Not so while nobody asks who wants what.
+    pub is_filtering: bool,
+    /// Names of the ports that lead to multicast routers, or to switches that ask in their place.
+    pub routers: Vec<String>,
+    /// The groups that somebody asked for.
+    pub groups: Vec<GroupStatus>,
+}
+
+/// One multicast group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupStatus {
+    /// Its address; some groups of IP share one.
+    pub mac: Mac,
+    /// Names of the ports that asked for it.
+    pub members: Vec<String>,
 }
 
 /// One port.
@@ -56,6 +84,17 @@ pub struct PortStatus {
     pub queue: QueueStatus,
     /// Its counters since it was configured.
     pub totals: Totals,
+    /// Its rules, in order.
+    pub rules: Vec<RuleStatus>,
+}
+
+/// One rule of a port.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleStatus {
+    /// The rule.
+    pub rule: Rule,
+    /// The frames that it decided of since the port has it, among whatever others.
+    pub totals: RuleTotals,
 }
 
 /// One queue pair of a port.

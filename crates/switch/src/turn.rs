@@ -11,12 +11,16 @@ use nbl::{Classifier, Nbl, NblQueue, Pool};
 use shmem::{Handle, Mapping};
 use vmq::{NdisStatus, QueueId, Tick, Usage};
 
+pub(crate) use self::formed::in_form;
 use crate::deliver::{Delivery, bytes_of};
 use crate::ethernet::Header;
 use crate::learning::Learner;
 use crate::mtu::Limit;
 use crate::offload::Finisher;
-use crate::policy::{Class, Crowd, Form, Judgement, Storm, Verdict, judge};
+use crate::policy::{
+    Audience, Class, Crowd, Form, Judgement, Listener, Mark, Senses, Storm, Terms, Verdict, Way,
+    judge, screen,
+};
 use crate::port::Entry;
 use crate::ring::{Ring, Wait};
 use crate::snapshot::{Snapshot, View};
@@ -41,6 +45,7 @@ pub(crate) struct Bench {
     pub(crate) reservation: Reservation,
     pub(crate) finisher: Finisher,
     pub(crate) learner: Learner,
+    pub(crate) listener: Listener,
     pub(crate) start: Instant,
     pub(crate) tick: Tick,
 }
@@ -54,6 +59,7 @@ impl Bench {
         worker: usize,
         mut register: impl FnMut(Usage, &Arc<Mapping>) -> Result<Handle, NdisStatus>,
         learner: Learner,
+        listener: Listener,
         start: Instant,
     ) -> Result<Self, StartError> {
         let memory = |source| StartError::Memory { worker, source };
@@ -70,6 +76,7 @@ impl Bench {
             reservation: Reservation::new(),
             finisher: Finisher::new(memory, register)?,
             learner,
+            listener,
             start,
             tick: Tick(0),
         })
@@ -107,6 +114,7 @@ pub(crate) fn run(
 ) -> Result<Outcome, Fault> {
     bench.pool.reset();
     bench.learner.start_burst(bench.tick);
+    bench.listener.start_burst(bench.tick);
     let Some(network) = snapshot.network(port.network) else {
         return Ok(Outcome::default());
     };
@@ -129,8 +137,11 @@ pub(crate) fn run(
         network,
         port,
         lane,
-        learner: &mut bench.learner,
-        tick: bench.tick,
+        senses: Senses {
+            learner: &mut bench.learner,
+            listener: &mut bench.listener,
+            tick: bench.tick,
+        },
         start: bench.start,
         delivery: Delivery {
             pool: &bench.pool,
@@ -163,6 +174,9 @@ pub(crate) fn run(
         lookahead_bytes,
         ..
     } = burst;
+    if port.policy.rules.are_for(Way::FromGuest) {
+        count_sent(port, bench.worker, &done);
+    }
     lane.taken(done.len() as u64, bytes, lookahead_bytes);
     switched?;
     if !done.is_empty() {
@@ -216,8 +230,7 @@ struct Burst<'a, 'p> {
     network: &'a View,
     port: &'a Entry,
     lane: &'a Lane,
-    learner: &'a mut Learner,
-    tick: Tick,
+    senses: Senses<'a>,
     start: Instant,
     delivery: Delivery<'a, 'p>,
     done: NblQueue<'p>,
@@ -245,7 +258,14 @@ impl<'a, 'p> Burst<'a, 'p> {
         while let Some(first) = frames.front() {
             let (place, last, count) = if limit.is_exceeded_by(first) {
                 self.note_bytes(first);
+                // No rule was asked.
+                Mark::NONE.note(first, Way::FromGuest);
                 (Place::Nowhere(DropReason::MtuExceeded), first, 1)
+            } else if self.port.policy.is_deep
+                && let Err(reason) = self.screen(first)
+            {
+                self.note_bytes(first);
+                (Place::Nowhere(reason), first, 1)
             } else {
                 let place = self.place(first, &mut judged);
                 let (last, count) = self.run(place, limit, first, &frames, &judged);
@@ -272,8 +292,8 @@ impl<'a, 'p> Burst<'a, 'p> {
     fn place(&mut self, frame: Nbl<'p>, judged: &mut Judged<'a>) -> Place {
         let lookahead = frame.lookahead();
         let verdict = judged.again(lookahead).unwrap_or_else(|| {
-            let judgement = judge(lookahead, self.port, self.network, self.learner, self.tick);
-            judged.note(lookahead, judgement, self.network, self.port.policy.is_deep);
+            let judgement = judge(lookahead, self.port, self.network, &mut self.senses);
+            judged.note(lookahead, judgement, self.network);
             judgement.verdict
         });
         match verdict {
@@ -284,6 +304,17 @@ impl<'a, 'p> Burst<'a, 'p> {
             Verdict::Flood => Place::Flood,
             Verdict::Drop(reason) => Place::Nowhere(reason),
         }
+    }
+
+    /// Looks into a frame, and notes which rule of its port decided.
+    fn screen(&mut self, frame: Nbl<'p>) -> Result<(), DropReason> {
+        let screened = screen(frame.lookahead(), self.port, &mut self.senses);
+        let (result, rule) = match screened {
+            Ok(rule) => (Ok(()), rule),
+            Err((reason, rule)) => (Err(reason), rule),
+        };
+        rule.note(frame, Way::FromGuest);
+        result
     }
 
     /// How far the first frames go to one place: the last of them, and how many they are. The first does.
@@ -306,7 +337,8 @@ impl<'a, 'p> Burst<'a, 'p> {
             if count > 0
                 && (limit.is_exceeded_by(frame)
                     || !judged.is_again(frame.lookahead())
-                    || several.is_some_and(|port| Some(port.pick(frame)) != ring))
+                    || several.is_some_and(|port| Some(port.pick(frame)) != ring)
+                    || self.port.policy.is_deep && self.screen(frame).is_err())
             {
                 break;
             }
@@ -369,14 +401,15 @@ impl<'a, 'p> Burst<'a, 'p> {
                 self.done.append(&mut chain);
                 continue;
             };
-            self.delivery.weed(receiver, &mut chain, &mut self.done);
-            match receiver.mirror {
-                Some(mirror) if mirror.to_guest => {
-                    self.unicast_mirrored(receiver, ring, &mut chain, mirror.to)?;
-                }
-                _ => self
-                    .delivery
-                    .deliver(receiver, ring, &mut chain, &mut self.done)?,
+            let terms = Terms::of(receiver);
+            self.delivery
+                .weed(receiver, terms, &mut chain, &mut self.done);
+            let mirror = receiver.mirror.filter(|mirror| mirror.to_guest);
+            if mirror.is_none() && !terms.have_rules() {
+                self.delivery
+                    .deliver(receiver, ring, &mut chain, &mut self.done)?;
+            } else {
+                self.unicast_watched(receiver, ring, &mut chain, terms, mirror)?;
             }
             if chain.is_empty() {
                 continue;
@@ -392,6 +425,7 @@ impl<'a, 'p> Burst<'a, 'p> {
                 self.waits.note(wait);
                 self.held.append(&mut chain);
             } else {
+                terms.count_all(self.delivery.worker, &chain);
                 receiver
                     .counters
                     .lane(self.delivery.worker)
@@ -460,7 +494,8 @@ impl<'a, 'p> Burst<'a, 'p> {
     }
 }
 
-fn is_other(member: &Entry, port: &Entry) -> bool {
+/// Whether a member of the flood group is another port than the sender's.
+pub(crate) fn is_other(member: &Entry, port: &Entry) -> bool {
     member.queue != port.queue
 }
 
@@ -487,6 +522,7 @@ struct Judged<'a> {
     /// What a network that is not plain wants to know besides.
     class: Class,
     form: Form,
+    audience: Audience<'a>,
 }
 
 const DECISIVE: usize = 16;
@@ -502,6 +538,7 @@ impl<'a> Judged<'a> {
             receiver: None,
             class: Class::default(),
             form: Form::AsSent,
+            audience: Audience::All,
         }
     }
 
@@ -521,14 +558,15 @@ impl<'a> Judged<'a> {
     }
 
     #[inline]
-    fn note(&mut self, lookahead: &[u8], judgement: Judgement, network: &'a View, is_once: bool) {
-        let header = lookahead.first_chunk().filter(|_| !is_once);
+    fn note(&mut self, lookahead: &[u8], judgement: Judgement<'a>, network: &'a View) {
+        let header = lookahead.first_chunk().filter(|_| !judgement.is_once);
         self.verdict = header.map(|header| {
             self.header = *header;
             judgement.verdict
         });
         if !network.is_plain {
             (self.class, self.form) = (judgement.class, judgement.form);
+            self.audience = judgement.audience;
             // A frame that is cut off behind its tag says nothing of the next one.
             self.verdict = self.verdict.filter(|_| lookahead.len() >= HEADER_AND_TAG);
         }
@@ -536,5 +574,16 @@ impl<'a> Judged<'a> {
             Verdict::Queue(queue) => network.queue(queue).map(|entry| &**entry),
             _ => None,
         };
+    }
+}
+
+/// Counts frames that are over at the rules that decided of them. Those that wait are judged anew.
+#[inline(never)]
+fn count_sent(port: &Entry, worker: usize, done: &NblQueue<'_>) {
+    for frame in done.iter() {
+        let sent = frame.parent().unwrap_or(frame);
+        let mark = Mark::noted(sent, Way::FromGuest);
+        let rules = &port.policy.rules;
+        rules.count(worker, Way::FromGuest, mark, sent.data_len());
     }
 }

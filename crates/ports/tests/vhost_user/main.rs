@@ -1,8 +1,10 @@
 //! The vhost-user port over real sockets, with guest doubles behind it.
 
 mod bench;
+mod explain;
 mod fairness;
 mod freeing;
+mod guards;
 mod hostile;
 mod hub;
 mod lifecycle;
@@ -14,6 +16,8 @@ mod networks;
 mod offload;
 mod pacing;
 mod panics;
+mod rules;
 mod settings;
+mod snooping;
 mod traffic;
 mod vlans;

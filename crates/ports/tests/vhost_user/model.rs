@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
+use switch::policy::PortPolicy;
+use switch::{Idle, PortSettings};
 use testkit::guest::GuestOptions;
 use testkit::model;
 use vmq::{Filter, Mac, VlanTest};
@@ -97,6 +99,7 @@ proptest! {
     fn any_sequence_of_frames_equals_the_naive_model(
         bursts in bursts(),
         kinds in proptest::array::uniform3(0..16u8),
+        spoofing in proptest::array::uniform3(proptest::option::of(any::<bool>())),
         workers in 1..3usize,
     ) {
         let configured = [(0, station(STATIONS - 2), Some(0)), (1, station(STATIONS - 1), None)];
@@ -108,7 +111,25 @@ proptest! {
             filters[port].push(Filter { mac: Mac(mac), vlan: test });
             model.set_filter(port as u16, mac, vlan);
         }
-        let bench = Bench::with_filters(workers, &filters);
+        let mut settings = Vec::new();
+        for (port, filters) in filters.into_iter().enumerate() {
+            let mac_spoofing = spoofing[port].filter(|may| *may || !filters.is_empty());
+            let policy = model::Policy {
+                guarded: !mac_spoofing.unwrap_or(filters.is_empty()),
+                ..model::Policy::default()
+            };
+            model.set_policy(port as u16, policy);
+            let policy = PortPolicy {
+                mac_spoofing,
+                ..PortPolicy::default()
+            };
+            settings.push(PortSettings {
+                filters,
+                policy,
+                ..PortSettings::default()
+            });
+        }
+        let bench = Bench::with_ports(workers, Idle::Adapt, settings);
         let mut machines: Vec<Machine> =
             (0..PORTS).map(|port| bench.attach(port, options(kinds[port]))).collect();
 

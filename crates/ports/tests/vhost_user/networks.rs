@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switch::policy::NetworkPolicy;
+use switch::policy::{NetworkPolicy, PortPolicy};
 use switch::{
     DropReason, Event, Events, NetworkError, NetworkId, NetworkSpec, PortError, PortId,
     PortSettings, PortSpec, WhenFull,
@@ -289,7 +289,15 @@ fn what_happens_is_told_in_order_and_once() {
     let mut bench = Bench::new(1, 0);
     let mut events = bench.switch.events();
     let other = bench.switch.add_network(named("other")).unwrap();
-    bench.add_port(other, with_filters(&[filter(A)]));
+    let policy = PortPolicy {
+        mac_spoofing: Some(true),
+        ..PortPolicy::default()
+    };
+    let settings = PortSettings {
+        policy,
+        ..with_filters(&[filter(A)])
+    };
+    bench.add_port(other, settings);
     let mut a = bench.attach(0, GuestOptions::default());
     let [network, port] = ["other", "p0"].map(str::to_owned);
     a.send_all([&frame(BROADCAST, B, 0, 60)[..]]);

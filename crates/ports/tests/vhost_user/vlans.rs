@@ -97,6 +97,7 @@ fn policy() -> impl Strategy<Value = model::Policy> {
         vlans,
         isolated,
         link_local,
+        ..model::Policy::default()
     })
 }
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use vmq::{Filter, VlanId, VlanTest};
 
-use super::settings::{PortPolicy, PrivateRole, VlanMode};
+use super::packet::protocol;
+use super::settings::{PortPolicy, PrivateRole, Rule, VlanMode};
 
 /// Why a port cannot be so, in words for an administrator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +24,7 @@ impl fmt::Display for Misfit {
     }
 }
 
-/// Whether a port can have such VLANs, and such addresses in them.
+/// Whether a port can have such VLANs, such addresses in them, and be held to them.
 ///
 /// # Errors
 /// [`Misfit`], the first there is.
@@ -57,7 +58,55 @@ pub fn check(policy: &PortPolicy, filters: &[Filter]) -> Result<(), Misfit> {
     }
     filters
         .iter()
-        .try_for_each(|filter| within(&policy.vlan, filter))
+        .try_for_each(|filter| within(&policy.vlan, filter))?;
+    if policy.mac_spoofing == Some(false) && filters.is_empty() {
+        return Err(Misfit {
+            keys: &["mac_spoofing"],
+            problem: "without addresses nothing that the machine sends would pass".to_owned(),
+            remedy: "add its addresses to `filters`, or leave it out",
+        });
+    }
+    Ok(())
+}
+
+/// Whether there are frames that a rule could match.
+///
+/// # Errors
+/// [`Misfit`] with the rule's own keys, the first there is.
+pub fn check_rule(rule: &Rule) -> Result<(), Misfit> {
+    let has_ports = matches!(
+        rule.protocol,
+        Some(protocol::TCP | protocol::UDP | protocol::SCTP)
+    );
+    let without = |keys| {
+        Err(Misfit {
+            keys,
+            problem: "only TCP, UDP and SCTP have ports".to_owned(),
+            remedy: "add protocol = 6, 17 or 132",
+        })
+    };
+    match rule {
+        _ if has_ports => {}
+        Rule {
+            local_port: Some(_),
+            ..
+        } => return without(&["local_port"]),
+        Rule {
+            remote_port: Some(_),
+            ..
+        } => return without(&["remote_port"]),
+        _ => {}
+    }
+    match (rule.local_address, rule.remote_address) {
+        (Some(local), Some(remote)) if local.address.is_ipv4() != remote.address.is_ipv4() => {
+            Err(Misfit {
+                keys: &["remote_address"],
+                problem: "no frame has addresses of IPv4 and of IPv6".to_owned(),
+                remedy: "write two rules",
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The filter that a port of this VLAN mode has for an address of its machine: in its own VLAN, where it is in one only.
@@ -115,7 +164,7 @@ fn within(mode: &VlanMode, filter: &Filter) -> Result<(), Misfit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::VlanSet;
+    use crate::policy::{Action, Direction, VlanSet};
     use vmq::Mac;
 
     fn of(vlan: VlanMode, filters: &[VlanTest]) -> Result<(), Misfit> {
@@ -161,6 +210,56 @@ mod tests {
             native: None,
         };
         assert!(of(nothing, &[]).is_err());
+    }
+
+    #[test]
+    fn a_machine_that_may_send_from_configured_addresses_only_has_one() {
+        let policy = PortPolicy {
+            mac_spoofing: Some(false),
+            ..PortPolicy::default()
+        };
+        let misfit = check(&policy, &[]).unwrap_err();
+        assert_eq!(misfit.keys, ["mac_spoofing"]);
+        let filter = Filter {
+            mac: Mac([2, 0, 0, 0, 0, 1]),
+            vlan: VlanTest::Any,
+        };
+        assert_eq!(check(&policy, &[filter]), Ok(()));
+    }
+
+    #[test]
+    fn a_rule_that_no_frame_can_match_is_refused() {
+        let rule = Rule {
+            action: Action::Deny,
+            direction: Direction::Both,
+            local_mac: None,
+            remote_mac: None,
+            local_address: None,
+            remote_address: None,
+            protocol: None,
+            local_port: None,
+            remote_port: None,
+        };
+        let web = |protocol| Rule {
+            remote_port: Some("80".parse().unwrap()),
+            protocol,
+            ..rule.clone()
+        };
+        for protocol in [6, 17, 132] {
+            assert_eq!(check_rule(&web(Some(protocol))), Ok(()));
+        }
+        for protocol in [None, Some(1)] {
+            let misfit = check_rule(&web(protocol)).unwrap_err();
+            assert_eq!(misfit.keys, ["remote_port"]);
+        }
+        let between = |local: &str, remote: &str| Rule {
+            local_address: Some(local.parse().unwrap()),
+            remote_address: Some(remote.parse().unwrap()),
+            ..rule.clone()
+        };
+        assert_eq!(check_rule(&between("10.0.0.0/8", "0.0.0.0/0")), Ok(()));
+        let misfit = check_rule(&between("10.0.0.0/8", "::/0")).unwrap_err();
+        assert_eq!(misfit.keys, ["remote_address"]);
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! What to do with one frame, judged on the host's lookahead copy.
 
 use nbl::Tag;
-use vmq::{QueueId, Tick};
+use vmq::{QueueId, VlanId};
 
+use super::guards::{Guard, Objection};
+use super::packet::Packet;
+use super::rules::{Mark, Way};
+use super::settings::Action;
+use super::snooping::{Audience, Groups, Kind, is_group};
 use super::vlan::{self, Class, Form};
+use super::witness::Witness;
 use crate::DropReason;
 use crate::ethernet::Header;
-use crate::learning::Learner;
 use crate::port::Entry;
 use crate::snapshot::View;
 
@@ -23,19 +28,25 @@ pub(crate) enum Verdict {
 
 /// A verdict, and what it says of the receivers. In a plain network nobody asks for that.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Judgement {
+pub(crate) struct Judgement<'a> {
     pub(crate) verdict: Verdict,
     pub(crate) class: Class,
     /// How the one receiver wants the frame.
     pub(crate) form: Form,
+    /// Which of the members are to have it, if it is flooded.
+    pub(crate) audience: Audience<'a>,
+    /// Another frame with the same first bytes may be judged otherwise.
+    pub(crate) is_once: bool,
 }
 
-impl Judgement {
+impl Judgement<'_> {
     fn new(verdict: Verdict, class: Class) -> Self {
         Self {
             verdict,
             class,
             form: Form::AsSent,
+            audience: Audience::All,
+            is_once: false,
         }
     }
 
@@ -44,19 +55,17 @@ impl Judgement {
     }
 }
 
-/// Judges a frame that came from `port`: finds its VLAN, notes its source, looks its destination up, asks whether the
-/// receiver may have it.
+/// Judges a frame that came from `port` by no more than the addresses and the outer tag: finds its VLAN, notes its source,
+/// looks its destination up, asks whether the receiver may have it. Guards and rules that look further come first ([`screen`]).
 #[inline]
-pub(crate) fn judge(
+pub(crate) fn judge<'a>(
     lookahead: &[u8],
     port: &Entry,
-    network: &View,
-    learner: &mut Learner,
-    tick: Tick,
-) -> Judgement {
+    network: &'a View,
+    witness: &mut impl Witness,
+) -> Judgement<'a> {
     if network.is_hub {
-        let verdict = network.everywhere_from(port);
-        return confirm(verdict, Class::default(), port, network);
+        return in_hub(lookahead, port, network, witness);
     }
     let Some(header) = Header::parse(lookahead) else {
         return Judgement::drop(DropReason::Runt);
@@ -65,7 +74,7 @@ pub(crate) fn judge(
         return Judgement::drop(DropReason::InvalidSource);
     }
     if header.is_link_local() {
-        return link_local(port, network);
+        return link_local(&header, port, network, witness);
     }
     let mut class = Class {
         vlan: header.vlan,
@@ -78,13 +87,19 @@ pub(crate) fn judge(
             Err(reason) => return Judgement::drop(reason),
         };
     }
-    match network.table.lookup(class.vlan, header.source) {
-        Some(hit) if hit.queue == port.queue => network.table.mark_seen(hit.entry, tick),
-        // Configured for another port: nothing is learnt against the configuration.
-        Some(hit) if !hit.is_learned() => {}
-        _ => learner.ask(port.port, class.vlan, header.source),
+    witness.classified(lookahead, class.vlan);
+    if !port.policy.sources.hold(class.vlan, header.source) {
+        return spoofed(witness);
     }
-    let verdict = match network.table.lookup(class.vlan, header.destination) {
+    match network.table.lookup(class.vlan, header.source) {
+        Some(hit) if hit.queue == port.queue => witness.seen(&network.table, hit),
+        // Nothing is learnt against the configuration.
+        Some(hit) if !hit.is_learned() => witness.elsewhere(hit),
+        _ => witness.unknown(port.port, class.vlan, header.source),
+    }
+    let found = network.table.lookup(class.vlan, header.destination);
+    witness.looked_up(found);
+    let verdict = match found {
         Some(hit) if hit.queue == port.queue => Verdict::Drop(DropReason::SamePort),
         Some(hit) if !hit.is_learned() => Verdict::Queue(hit.queue),
         // To itself: it lies behind the port that it was just seen at, learnt or not yet.
@@ -95,7 +110,93 @@ pub(crate) fn judge(
     if network.is_plain {
         return Judgement::new(verdict, class);
     }
-    confirm(verdict, class, port, network)
+    let mut judgement = confirm(verdict, class, port, network);
+    if let Some(groups) = network
+        .groups
+        .as_deref()
+        .filter(|_| is_group(header.destination))
+    {
+        judgement.is_once = true;
+        judgement.audience = listen(lookahead, &header, class.vlan, port, groups, witness);
+    }
+    judgement
+}
+
+/// Asks the guards and rules that look into what a port's guest sends. Which rule let it pass, or why it does not and which
+/// rule said so.
+#[inline(never)]
+pub(crate) fn screen(
+    lookahead: &[u8],
+    port: &Entry,
+    witness: &mut impl Witness,
+) -> Result<Mark, (DropReason, Mark)> {
+    let Some(packet) = Packet::parse(lookahead) else {
+        return Err((DropReason::Runt, Mark::NONE));
+    };
+    if port.policy.guards.are_on() {
+        let objection = port.policy.guards.judge(&packet);
+        witness.guarded(objection);
+        if let Some(objection) = objection {
+            return Err((objection.reason(), Mark::NONE));
+        }
+    }
+    if !port.policy.rules.are_for(Way::FromGuest) {
+        return Ok(Mark::NONE);
+    }
+    let ruling = port.policy.rules.judge(&packet, Way::FromGuest);
+    witness.ruled(Way::FromGuest, ruling);
+    let mark = Mark::of(ruling);
+    match ruling.map(|ruling| ruling.action) {
+        Some(Action::Deny) => Err((DropReason::Denied, mark)),
+        Some(Action::Allow) | None => Ok(mark),
+    }
+}
+
+/// The guest may not send from that address.
+#[cold]
+fn spoofed<'a>(witness: &mut impl Witness) -> Judgement<'a> {
+    let objection = Objection {
+        guard: Guard::MacSpoofing,
+        is_hidden: false,
+    };
+    witness.guarded(Some(objection));
+    Judgement::drop(objection.reason())
+}
+
+/// In a hub every frame is for everybody. Where the guest may come from is asked only if that was said.
+#[inline(never)]
+fn in_hub<'a>(
+    lookahead: &[u8],
+    port: &Entry,
+    network: &'a View,
+    witness: &mut impl Witness,
+) -> Judgement<'a> {
+    witness.in_hub();
+    let is_own = |header: Header| port.policy.sources.hold_in_hub(header.vlan, header.source);
+    if Header::parse(lookahead).is_some_and(|header| !is_own(header)) {
+        return spoofed(witness);
+    }
+    let verdict = network.everywhere_from(port);
+    confirm(verdict, Class::default(), port, network)
+}
+
+/// Who is to have a frame to a group, which may be about groups itself.
+#[inline(never)]
+fn listen<'a>(
+    lookahead: &[u8],
+    header: &Header,
+    vlan: VlanId,
+    port: &Entry,
+    groups: &'a Groups,
+    witness: &mut impl Witness,
+) -> Audience<'a> {
+    let kind = Packet::parse(lookahead).map_or(Kind::Data, |packet| Kind::of(&packet));
+    if kind != Kind::Data {
+        witness.overheard(port.port, vlan, lookahead);
+    }
+    let audience = groups.audience(vlan, header.destination, kind);
+    witness.snooped(kind, audience);
+    audience
 }
 
 /// How the port `to` gets a frame that the port `from` sent.
@@ -122,9 +223,19 @@ pub(crate) fn admit(
 
 /// A frame for the next bridge. It is of no VLAN, and nothing is learnt from it.
 #[cold]
-fn link_local(port: &Entry, network: &View) -> Judgement {
-    if !network.passes_link_local(port) {
+fn link_local<'a>(
+    header: &Header,
+    port: &Entry,
+    network: &'a View,
+    witness: &mut impl Witness,
+) -> Judgement<'a> {
+    let passes = network.passes_link_local(port);
+    witness.link_local(passes);
+    if !passes {
         return Judgement::drop(DropReason::LinkLocal);
+    }
+    if !port.policy.sources.hold_anywhere(header.source) {
+        return spoofed(witness);
     }
     let class = Class {
         is_link_local: true,
@@ -151,7 +262,7 @@ fn classify(lookahead: &[u8], port: &Entry) -> Result<Class, DropReason> {
 
 /// Asks whether the one receiver may have the frame, and how it wants it.
 #[inline(never)]
-fn confirm(verdict: Verdict, class: Class, port: &Entry, network: &View) -> Judgement {
+fn confirm<'a>(verdict: Verdict, class: Class, port: &Entry, network: &'a View) -> Judgement<'a> {
     let mut judgement = Judgement::new(verdict, class);
     if let Verdict::Queue(queue) = verdict
         && let Some(receiver) = network.queue(queue)

@@ -21,36 +21,49 @@ mod judge;
 mod packet;
 mod rules;
 mod settings;
+pub(crate) mod snooping;
+mod sources;
 mod storm;
+mod terms;
 mod values;
 mod vlan;
+mod witness;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use vmq::Filter;
+
 pub(crate) use self::budget::Budget;
-pub use self::check::{Misfit, check, filter_in};
+pub use self::check::{Misfit, check, check_rule, filter_in};
 pub use self::guards::{Guard, Guards, Objection};
-pub(crate) use self::judge::{Judgement, Verdict, admit, judge};
+pub(crate) use self::judge::{Judgement, Verdict, admit, judge, screen};
 pub(crate) use self::packet::chain;
 pub use self::packet::{
     Arp, Content, Ip, LinkAddresses, Neighbour, NotSeen, Packet, Part, Ports, protocol,
 };
+pub(crate) use self::rules::Mark;
 pub use self::rules::{Count, RuleTotals, Rules, Ruling, Way};
 pub use self::settings::{
     Action, Bandwidth, Direction, Impairment, Learning, Mirror, NetworkMode, NetworkPolicy,
     PortPolicy, PrivateRole, Rate, Rule, StormLimits, VlanMode,
 };
+pub(crate) use self::snooping::{
+    Audience, Groups, Kind as GroupKind, Listener, Overheard, Snooper,
+};
+use self::sources::Sources;
 pub(crate) use self::storm::{Crowd, Storm};
+pub(crate) use self::terms::Terms;
 pub use self::values::{IpPrefix, PortRange, ValueError, VlanSet};
 pub(crate) use self::vlan::{Class, Form, Vlans};
+pub(crate) use self::witness::{Senses, Witness};
 use crate::turn::BURST_BYTES;
 
 /// A port's policy as the workers act on it.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// Whether what becomes of a frame can depend on more than both addresses and the first tag, or is counted frame by
-    /// frame: then each frame is judged by itself.
+    /// Whether what becomes of a frame that the guest sends can depend on more than both addresses and the outer tag: then each
+    /// frame is looked into.
     pub(crate) is_deep: bool,
     /// Which VLANs it is in.
     pub(crate) vlans: Vlans,
@@ -58,6 +71,12 @@ pub(crate) struct Policy {
     pub(crate) is_isolated: bool,
     /// Whether link-local frames pass; unset: as the network says.
     pub(crate) link_local: Option<bool>,
+    /// From which addresses the guest may send.
+    pub(crate) sources: Sources,
+    /// What the guest may not say.
+    pub(crate) guards: Guards,
+    /// What may pass, either way.
+    pub(crate) rules: Rules,
     /// What the guest may send, in all.
     pub(crate) from_guest: Option<Arc<Budget>>,
     /// The most bytes that are taken of one of its rings at a time.
@@ -71,8 +90,15 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Compiles what is asked of a port. What it has used up of its budgets so far counts, as far as they are the same.
-    pub(crate) fn new(asked: &PortPolicy, before: Option<&Self>, now: Instant) -> Self {
+    /// Compiles what is asked of a port with such addresses, for a switch of `workers` workers. What it has used up of its
+    /// budgets so far counts, as far as they are the same, and so do its rules.
+    pub(crate) fn new(
+        asked: &PortPolicy,
+        filters: &[Filter],
+        workers: usize,
+        before: Option<&Self>,
+        now: Instant,
+    ) -> Self {
         let Bandwidth {
             from_guest,
             to_guest,
@@ -86,11 +112,21 @@ impl Policy {
         let burst_bytes = from_guest
             .as_ref()
             .map_or(BURST_BYTES, |budget| budget.grain().min(BURST_BYTES));
+        let guards = Guards::new(asked, filters.iter().map(|filter| filter.mac));
+        let none = Rules::default();
+        let rules = Rules::new(
+            &asked.rules,
+            before.map_or(&none, |before| &before.rules),
+            workers,
+        );
         Self {
-            is_deep: false,
+            is_deep: guards.are_on() || rules.are_for(Way::FromGuest),
             vlans: Vlans::new(&asked.vlan),
             is_isolated: asked.isolated,
             link_local: asked.link_local,
+            sources: Sources::new(asked.mac_spoofing, filters),
+            guards,
+            rules,
             from_guest,
             burst_bytes,
             to_guest: Budget::new(

@@ -22,11 +22,11 @@ pub struct PortPolicy {
     /// Whether frames to link-local groups (01-80-C2-00-00-0X: STP, LACP, LLDP) pass, between ports that both let them,
     /// whatever their VLANs. Unset: as the network says.
     pub link_local: Option<bool>,
-    /// Whether the guest may send from any source address. Unset: only if no address is configured for the port.
+    /// Whether the guest may send from any source address. Unset: only if no address is configured for the port, or in a hub.
     pub mac_spoofing: Option<bool>,
     /// DHCP answers from the guest are dropped.
     pub dhcp_guard: bool,
-    /// IPv6 router advertisements and redirects from the guest are dropped.
+    /// Router advertisements and redirects from the guest are dropped, those of IPv4 too.
     pub router_guard: bool,
     /// The guest may use these IP addresses only: in IP headers, ARP and neighbour discovery. Unset: any.
     #[schemars(length(max = 256))]
@@ -87,7 +87,7 @@ pub enum PrivateRole {
 
 /// One allow or deny rule, `Add-VMNetworkAdapterExtendedAcl`. A frame matches if it passes every test that is given;
 /// *local* is the guest's side, *remote* the other, whichever way the frame goes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What becomes of a frame that matches.
@@ -235,7 +235,7 @@ pub struct NetworkPolicy {
     /// Whether frames to link-local groups (01-80-C2-00-00-0X: STP, LACP, LLDP) pass, as on a wire. A bridge keeps them from
     /// passing (IEEE 802.1Q, 8.6.3), for they are meant for the bridge itself.
     pub link_local: bool,
-    /// Multicast frames go only where somebody asked for them (IGMP, MLD).
+    /// Multicast frames go only where somebody asked for them (IGMP, MLD), once somebody asks who wants what. Not in a hub.
     pub multicast_snooping: bool,
     /// Seconds that a learnt address is kept after its last frame.
     #[schemars(range(min = 1))]

@@ -2,6 +2,7 @@
 //!
 //! Ports and networks keep their place, which is their id, until they are removed; a place is used again.
 
+mod groups;
 mod memory;
 mod network;
 mod port;
@@ -396,6 +397,7 @@ impl State {
         let queue = port.queue;
         network.withdraw(queue, port.filters.drain(..).map(|(_, id)| id));
         network.changed();
+        self.forget_groups(id);
         self.publish_and_wait(workers);
         let Some((port, network)) = self.find(id) else {
             return;
@@ -443,8 +445,18 @@ impl State {
             port: port.to_owned(),
             misfit,
         };
-        policy::check(&settings.policy, &settings.filters).map_err(refused)?;
-        let mirror = settings.policy.mirror.as_ref();
+        let policy = &settings.policy;
+        policy::check(policy, &settings.filters).map_err(refused)?;
+        for (at, rule) in policy.rules.iter().enumerate() {
+            policy::check_rule(rule).map_err(|misfit| {
+                refused(Misfit {
+                    keys: &["rules"],
+                    problem: format!("rule {at}: {}", misfit.problem),
+                    ..misfit
+                })
+            })?;
+        }
+        let mirror = policy.mirror.as_ref();
         if mirror.is_some_and(|mirror| mirror.to == port) {
             return Err(refused(Misfit {
                 keys: &["mirror", "to"],

@@ -7,7 +7,7 @@ use vmq::{
 };
 
 use crate::MAX_PORTS;
-use crate::policy::NetworkPolicy;
+use crate::policy::{Groups, NetworkMode, NetworkPolicy, Snooper};
 use crate::port::Entry;
 use crate::snapshot::View;
 use crate::spec::{NetworkId, NetworkSpec};
@@ -25,6 +25,10 @@ pub(super) struct Network {
     pub(super) name: String,
     pub(super) policy: NetworkPolicy,
     pub(super) engine: Engine,
+    /// Who wants which group, if that is listened to.
+    pub(super) snooper: Option<Snooper>,
+    /// What the workers know of it.
+    groups: Option<Arc<Groups>>,
     /// What the workers see, until something changes.
     view: Option<Arc<View>>,
 }
@@ -41,12 +45,16 @@ impl Network {
             max_age: Span(policy.max_age_seconds),
             ..Settings::default()
         };
-        Self {
+        let mut network = Self {
             name,
             policy,
             engine: Engine::new(capabilities, settings, hash_seed),
+            snooper: None,
+            groups: None,
             view: None,
-        }
+        };
+        network.listen();
+        network
     }
 
     pub(super) fn set_policy(&mut self, policy: NetworkPolicy) {
@@ -60,6 +68,23 @@ impl Network {
             QueueId::DEFAULT,
         );
         self.policy = policy;
+        self.listen();
+        self.changed();
+    }
+
+    /// Begins or ends to listen to who wants which group. A hub has no use for it.
+    fn listen(&mut self) {
+        let listens = self.policy.multicast_snooping && self.policy.mode != NetworkMode::Hub;
+        if listens != self.snooper.is_some() {
+            self.snooper = listens.then(Snooper::default);
+        }
+        self.groups_changed();
+    }
+
+    /// Something else is known of who wants which group.
+    pub(super) fn groups_changed(&mut self) {
+        let groups = self.snooper.as_ref().map(Snooper::groups);
+        self.groups = groups.map(Arc::new);
         self.changed();
     }
 
@@ -75,7 +100,7 @@ impl Network {
             Some(view) if Arc::ptr_eq(&view.table, &table) => view.clone(),
             _ => {
                 let own = ports.iter().flatten().filter(|entry| entry.network == id);
-                let view = Arc::new(View::new(table, &self.policy, own));
+                let view = Arc::new(View::new(table, &self.policy, self.groups.clone(), own));
                 self.view.insert(view).clone()
             }
         }

@@ -21,7 +21,7 @@ pub(super) struct Port {
     /// The configured filters, by their ids.
     pub(super) filters: Vec<(Filter, FilterId)>,
     pub(super) counters: Arc<Counters>,
-    policy: Arc<Policy>,
+    pub(super) policy: Arc<Policy>,
     /// The port that is named in its policy to get copies, while there is one.
     mirror: Option<PortId>,
     pub(super) link: Option<Link>,
@@ -65,7 +65,13 @@ impl Port {
         } = spec;
         let (queue, filters) = allocate(&name, &settings, network)?;
         Ok(Self {
-            policy: Arc::new(Policy::new(&settings.policy, None, clock::now())),
+            policy: Arc::new(Policy::new(
+                &settings.policy,
+                &filters_of(&settings),
+                counters.workers(),
+                None,
+                clock::now(),
+            )),
             name,
             network: id,
             settings,
@@ -102,9 +108,14 @@ impl Port {
             "change",
             self.queue,
         );
-        if settings.policy != self.settings.policy {
-            let policy = Policy::new(&settings.policy, Some(&self.policy), clock::now());
-            self.policy = Arc::new(policy);
+        if settings.policy != self.settings.policy || settings.filters != self.settings.filters {
+            self.policy = Arc::new(Policy::new(
+                &settings.policy,
+                &filters_of(&settings),
+                self.counters.workers(),
+                Some(&self.policy),
+                clock::now(),
+            ));
         }
         if settings.policy.vlan != self.settings.policy.vlan {
             // Its addresses were learnt in VLANs that it may not be in any more.
@@ -221,6 +232,12 @@ impl Port {
         if let Some(link) = &mut self.link {
             link.entry = entry;
         }
+    }
+
+    /// What the workers would see of it if a machine were there that had no rings yet.
+    pub(super) fn absent_entry(&self, id: PortId) -> Arc<Entry> {
+        let gate = Gate::new(Box::new(|_| {}), self.settings.mtu);
+        Arc::new(self.entry(id, Box::default(), Arc::new(gate)))
     }
 
     fn entry(&self, id: PortId, receivers: Box<[Arc<Receiver>]>, gate: Arc<Gate>) -> Entry {

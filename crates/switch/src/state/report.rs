@@ -6,8 +6,10 @@ use super::State;
 use super::network::Network;
 use super::port::{Pair, Port};
 use crate::Totals;
+use crate::explain::{ExplainError, Explanation, Question};
+use crate::offload::Offload;
 use crate::port::PortId;
-use crate::status::{FilterStatus, NetworkStatus, PairStatus, PortStatus, QueueStatus};
+use crate::status::{FilterStatus, NetworkStatus, PairStatus, PortStatus, QueueStatus, RuleStatus};
 
 impl State {
     /// What one worker did for all ports.
@@ -26,8 +28,39 @@ impl State {
             policy: network.policy.clone(),
             ports: self.ports().filter(|(_, port)| port.network == id).count(),
             filters: network.filters(),
+            groups: network.snooper.as_ref().map_or_else(Vec::new, |snooper| {
+                snooper.status(|port| {
+                    self.port(port)
+                        .map_or_else(String::new, |port| port.name.clone())
+                })
+            }),
         };
         self.networks().map(status).collect()
+    }
+
+    /// What would become of a frame that the guest of a port sends, with what it leaves undone.
+    pub(crate) fn explain(
+        &self,
+        id: PortId,
+        frame: &[u8],
+        undone: Option<Offload>,
+    ) -> Result<Explanation, ExplainError> {
+        let unknown = ExplainError::UnknownPort(id.0);
+        let port = self.port(id).ok_or(unknown.clone())?;
+        let snapshot = self.current.as_deref().ok_or(unknown.clone())?;
+        let entry = snapshot.port(id).cloned();
+        let question = Question {
+            snapshot,
+            network: snapshot.network(port.network).ok_or(unknown)?,
+            port: &entry.unwrap_or_else(|| port.absent_entry(id)),
+            name: |id| {
+                self.port(id)
+                    .map_or_else(String::new, |port| port.name.clone())
+            },
+            frame,
+            undone,
+        };
+        question.answer()
     }
 
     pub(crate) fn port_status(&self) -> Vec<PortStatus> {
@@ -82,5 +115,11 @@ fn status_of(id: PortId, port: &Port, network: &Network) -> PortStatus {
             filters: filters.collect(),
         },
         totals: port.counters.totals(),
+        rules: { port.policy.rules.totals() }
+            .map(|(rule, totals)| RuleStatus {
+                rule: rule.clone(),
+                totals,
+            })
+            .collect(),
     }
 }

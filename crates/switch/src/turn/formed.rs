@@ -3,13 +3,14 @@
 //! A run of frames came with the same tag and is in the same VLAN, so what is asked of a receiver is asked once a run. A frame
 //! with another tag is a copy ([`nbl::Pool::retagged`]) that stands for the first until the end of the turn.
 
-use nbl::{Nbl, NblQueue, Tag};
+use nbl::{Nbl, NblQueue, Pool, Tag};
 use ndis::NDIS_NET_BUFFER_LIST_8021Q_INFO;
+use shmem::BlockTable;
 use vmq::VlanId;
 
 use super::{Burst, Judged, Place, Sorted, is_other};
 use crate::offload::Offload;
-use crate::policy::{Class, Form, admit};
+use crate::policy::{Audience, Class, Form, admit};
 use crate::{DropReason, Fault};
 
 impl<'p> Burst<'_, 'p> {
@@ -31,7 +32,7 @@ impl<'p> Burst<'_, 'p> {
                 if !sorted.unicast.is_empty() {
                     self.unicast(sorted.unicast)?;
                 }
-                self.flood_formed(run, &judged.class)
+                self.flood_formed(run, &judged.class, judged.audience)
             }
             Place::Nowhere(_) => self.sort(place, run, sorted),
         }
@@ -57,7 +58,12 @@ impl<'p> Burst<'_, 'p> {
     }
 
     /// To every member but the sender that may have the frames. A member without buffers misses them.
-    fn flood_formed(&mut self, mut sent: NblQueue<'p>, class: &Class) -> Result<(), Fault> {
+    fn flood_formed(
+        &mut self,
+        mut sent: NblQueue<'p>,
+        class: &Class,
+        audience: Audience<'_>,
+    ) -> Result<(), Fault> {
         if let Some(storm) = &self.port.policy.storm {
             self.calm(storm, &mut sent);
         }
@@ -67,7 +73,8 @@ impl<'p> Burst<'_, 'p> {
         let network = self.network;
         let port = self.port;
         let members = network.members().iter();
-        for member in members.filter(|member| is_other(member, port)) {
+        let members = members.filter(|member| is_other(member, port) && audience.has(member.port));
+        for member in members {
             let Ok(form) = admit(self.port, member, network, class) else {
                 continue;
             };
@@ -103,19 +110,50 @@ impl<'p> Burst<'_, 'p> {
         copies
     }
 
-    /// The frame with another outer tag or none.
     fn copy(&self, frame: Nbl<'p>, tag: Option<Tag>) -> Result<Nbl<'p>, DropReason> {
-        // The frame that was judged may have been longer than this one.
-        if tag.is_none() && Tag::of(frame.lookahead()).is_none() {
-            return Err(DropReason::Runt);
-        }
-        let (pool, blocks) = (self.delivery.pool, self.delivery.blocks);
-        let copy = pool.retagged(blocks, frame, tag).ok_or(DropReason::Runt)?;
-        if self.delivery.offloads {
-            Offload::follow(copy, frame).map_err(|_| DropReason::BadOffload)?;
-        }
-        Ok(copy)
+        let delivery = &self.delivery;
+        retag(
+            delivery.pool,
+            delivery.blocks,
+            frame,
+            tag,
+            delivery.offloads,
+        )
     }
+}
+
+/// One frame of `class` in the form that a receiver wants. `has_work` says that work may be undone in it.
+pub(crate) fn in_form<'p>(
+    pool: &'p Pool,
+    blocks: &BlockTable,
+    frame: Nbl<'p>,
+    form: Form,
+    class: &Class,
+    has_work: bool,
+) -> Result<Nbl<'p>, DropReason> {
+    match asked(form, class) {
+        None => Ok(frame),
+        Some(tag) => retag(pool, blocks, frame, tag, has_work),
+    }
+}
+
+/// The frame with another outer tag or none.
+fn retag<'p>(
+    pool: &'p Pool,
+    blocks: &BlockTable,
+    frame: Nbl<'p>,
+    tag: Option<Tag>,
+    has_work: bool,
+) -> Result<Nbl<'p>, DropReason> {
+    // The frame that was judged may have been longer than this one.
+    if tag.is_none() && Tag::of(frame.lookahead()).is_none() {
+        return Err(DropReason::Runt);
+    }
+    let copy = pool.retagged(blocks, frame, tag).ok_or(DropReason::Runt)?;
+    if has_work {
+        Offload::follow(copy, frame).map_err(|_| DropReason::BadOffload)?;
+    }
+    Ok(copy)
 }
 
 /// Which outer tag a copy is to have, or that it is to have none, if the frame itself does not do.

@@ -8,8 +8,8 @@ use nbl::NblQueue;
 
 use super::Burst;
 use crate::deliver::Delivery;
-use crate::mtu::Limit;
-use crate::port::{Entry, PortId};
+use crate::policy::Terms;
+use crate::port::{Entry, Mirroring, PortId};
 use crate::{DropReason, Fault};
 
 impl<'p> Burst<'_, 'p> {
@@ -27,20 +27,26 @@ impl<'p> Burst<'_, 'p> {
         result
     }
 
-    /// As [`Delivery::deliver`], with copies of the frames that are over then.
+    /// As [`Delivery::deliver`]; the frames that are over then are counted at the rules that decided, and copied.
     #[inline(never)]
-    pub(super) fn unicast_mirrored(
+    pub(super) fn unicast_watched(
         &mut self,
         receiver: &Entry,
         ring: u8,
         frames: &mut NblQueue<'p>,
-        to: PortId,
+        terms: Terms<'_>,
+        mirror: Option<Mirroring>,
     ) -> Result<(), Fault> {
         let mut over = NblQueue::new();
-        let delivered = self.delivery.deliver(receiver, ring, frames, &mut over);
-        let mirrored = delivered.and_then(|()| self.mirror(to, &mut over));
+        let mut result = self.delivery.deliver(receiver, ring, frames, &mut over);
+        terms.count_all(self.delivery.worker, &over);
+        if result.is_ok()
+            && let Some(mirror) = mirror
+        {
+            result = self.mirror(mirror.to, &mut over);
+        }
         self.done.append(&mut over);
-        mirrored
+        result
     }
 
     /// Copies of frames, which all stay in `frames`.
@@ -62,7 +68,7 @@ impl<'p> Delivery<'_, 'p> {
         let mut over = NblQueue::new();
         let mut result = Ok(());
         while !frames.is_empty() && result.is_ok() {
-            let (ring, mut run) = to.next_run(frames, Limit::none());
+            let (ring, mut run) = to.next_run(frames, Terms::none());
             result = self.deliver(to, ring, &mut run, &mut over);
             let missed = run.len() as u64;
             to.counters

@@ -119,6 +119,9 @@ impl Switch {
             return Vec::new();
         }
         if is_link_local(dst) {
+            if sender.guarded && !self.has_filter(from, src) {
+                return Vec::new();
+            }
             return self.to_others(from, |_, to| {
                 let passes = sender.link_local && to.link_local;
                 (passes && !(sender.isolated && to.isolated)).then(|| frame.to_vec())
@@ -130,6 +133,9 @@ impl Switch {
         let Some(vlan) = sender.vlans.of(tag) else {
             return Vec::new();
         };
+        if sender.guarded && self.fixed(vlan, src) != Some(from) {
+            return Vec::new();
+        }
         if self.fixed(vlan, src).is_none() {
             self.learnt.insert((vlan, src), from);
         }
@@ -157,6 +163,15 @@ impl Switch {
         others
             .filter_map(|(port, policy)| Some((*port, give(*port, policy)?)))
             .collect()
+    }
+
+    /// Whether a port has a filter for the address, in whatever VLAN.
+    fn has_filter(&self, port: Port, mac: Mac) -> bool {
+        let exact = self
+            .exact
+            .iter()
+            .any(|((_, known), owner)| (*known, *owner) == (mac, port));
+        exact || self.any_vlan.get(&mac) == Some(&port)
     }
 
     fn fixed(&self, vlan: u16, mac: Mac) -> Option<Port> {

@@ -11,6 +11,8 @@ pub struct Policy {
     pub isolated: bool,
     /// Link-local groups pass.
     pub link_local: bool,
+    /// It sends from the addresses of its own filters only.
+    pub guarded: bool,
 }
 
 /// A port's VLANs.

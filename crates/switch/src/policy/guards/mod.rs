@@ -10,6 +10,7 @@ mod tests;
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmq::Mac;
 
@@ -19,7 +20,7 @@ use super::values::IpPrefix;
 use crate::DropReason;
 
 /// One of the guards of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
     /// Source addresses are the configured ones.
@@ -33,7 +34,7 @@ pub enum Guard {
 }
 
 /// Why a guard does not let a frame pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Objection {
     /// Which guard.
     pub guard: Guard,

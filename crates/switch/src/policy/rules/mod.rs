@@ -5,6 +5,7 @@
 //! not. A later fragment has no ports to be seen and does no harm without the first one, which has them: a rule that allows
 //! takes it by what else it asks for, one that denies leaves it alone.
 
+mod mark;
 mod tally;
 
 #[cfg(test)]
@@ -13,8 +14,11 @@ mod tests;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vmq::Mac;
 
+pub(crate) use self::mark::Mark;
 use self::tally::Tally;
 pub use self::tally::{Count, RuleTotals};
 use super::packet::{Content, NotSeen, Packet, Ports};
@@ -32,7 +36,7 @@ pub struct Rules {
 }
 
 /// What a rule decides of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ruling {
     /// Which of the port's rules it is, from 0.
     pub rule: u32,
@@ -43,7 +47,8 @@ pub struct Ruling {
 }
 
 /// Which way a frame goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Way {
     /// The guest sends it.
     FromGuest,
@@ -112,10 +117,11 @@ impl Rules {
         { rulings }.find_map(|test| test.judge(&sides))
     }
 
-    /// Counts a frame that a rule decided of and that is over. Only the worker itself may say that it is `worker`.
+    /// Counts a frame that is over, at the rule that decided of it. Only the worker itself may say that it is `worker`.
     #[inline]
-    pub fn count(&self, worker: usize, way: Way, rule: u32, bytes: u32) {
-        if let Some(tally) = self.tallies.get(rule as usize) {
+    pub(crate) fn count(&self, worker: usize, way: Way, mark: Mark, bytes: u32) {
+        let rule = mark.rule().and_then(|rule| self.tallies.get(rule));
+        if let Some(tally) = rule {
             tally.count(worker, way, bytes);
         }
     }

@@ -430,13 +430,22 @@ fn a_datagram_in_fragments_passes_where_it_is_allowed_and_not_where_it_is_denied
     }
 }
 
+fn denied_by(rule: u32) -> Mark {
+    Mark::of(Some(Ruling {
+        rule,
+        action: Action::Deny,
+        in_doubt: false,
+    }))
+}
+
 #[test]
 fn each_rule_counts_by_way_and_worker() {
     let list = [rule(Action::Allow), rule(Action::Deny)];
     let rules = Rules::new(&list, &Rules::default(), 3);
-    rules.count(0, Way::FromGuest, 1, 60);
-    rules.count(2, Way::FromGuest, 1, 1514);
-    rules.count(1, Way::ToGuest, 1, 100);
+    rules.count(0, Way::FromGuest, denied_by(1), 60);
+    rules.count(2, Way::FromGuest, denied_by(1), 1514);
+    rules.count(1, Way::ToGuest, denied_by(1), 100);
+    rules.count(1, Way::ToGuest, Mark::NONE, 100);
     let totals: Vec<_> = rules.totals().map(|(_, totals)| totals).collect();
     assert_eq!(totals[0], RuleTotals::default());
     let count = |frames, bytes| Count { frames, bytes };
@@ -452,7 +461,7 @@ fn a_rule_that_stays_goes_on_counting_wherever_it_stands() {
     };
     let first = Rules::new(&[port("1"), port("2"), port("2")], &Rules::default(), 1);
     for (rule, times) in [(0, 1), (1, 2), (2, 3)] {
-        (0..times).for_each(|_| first.count(0, Way::FromGuest, rule, 10));
+        (0..times).for_each(|_| first.count(0, Way::FromGuest, denied_by(rule), 10));
     }
     let second = Rules::new(&[port("2"), port("3"), port("1"), port("2")], &first, 1);
     let frames = |rules: &Rules| -> Vec<u64> {
@@ -462,6 +471,6 @@ fn a_rule_that_stays_goes_on_counting_wherever_it_stands() {
     };
     assert_eq!(frames(&second), [2, 0, 1, 3]);
     // A worker that still acts on the one before is heard too.
-    first.count(0, Way::FromGuest, 1, 10);
+    first.count(0, Way::FromGuest, denied_by(1), 10);
     assert_eq!(frames(&second), [3, 0, 1, 3]);
 }

@@ -14,7 +14,7 @@ use crate::clock::tests::{pass, stop};
 use crate::doorbell::Waker;
 use crate::doubles::{Sender, Sent, Taker};
 use crate::learning::{self, Learner};
-use crate::policy::PortPolicy;
+use crate::policy::{Listener, PortPolicy, snooping};
 use crate::port::PortId;
 use crate::spec::{NetworkId, PortSettings, PortSpec};
 use crate::state::State;
@@ -98,11 +98,13 @@ impl Play {
         let start = stop();
         let mut state = State::new(vec![None; workers], Arc::default());
         let (to_control, _) = learning::channel();
+        let (to_listening, _) = snooping::channel();
         let (mut benches, mut takers, mut rings) = (Vec::new(), Vec::new(), Vec::new());
         for worker in 0..workers {
             let learner = Learner::new(to_control.clone());
+            let listener = Listener::new(to_listening.clone());
             let register = |usage, mapping: &_| state.register_host(usage, mapping);
-            benches.push(Bench::new(worker, register, learner, start).unwrap());
+            benches.push(Bench::new(worker, register, learner, listener, start).unwrap());
         }
         let mut sent = Vec::new();
         for (port, policy) in policies.iter().enumerate() {
