@@ -41,6 +41,8 @@ pub(crate) enum Command {
     },
     /// Say where frames went that did not arrive, and what to do about it
     Drops(WatchSome),
+    /// Say what the switch would do with a frame, and by which rule
+    Explain(ExplainArgs),
     /// Start a switch with guests, move data between them, check every byte and measure
     Demo(DemoArgs),
     /// Print completions for a shell

@@ -62,3 +62,15 @@ pub(crate) struct WatchSome {
     #[command(flatten)]
     pub(crate) watch: Watch,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Name of the port whose machine sends the frame
+    #[arg(value_name = "PORT")]
+    pub(crate) port: String,
+    /// The frame's bytes in hexadecimal, or fields such as to=52:54:00:00:00:02 src=10.0.0.1 dst=10.0.0.2 dport=80
+    #[arg(value_name = "FRAME", required = true)]
+    pub(crate) frame: Vec<String>,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}

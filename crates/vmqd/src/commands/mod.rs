@@ -6,6 +6,7 @@
 mod adapter;
 mod advice;
 mod drops;
+mod explain;
 mod generate;
 mod look;
 mod queue;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
         Command::Queue { command } => queue::run(command),
         Command::Adapter { command } => adapter::run(command),
         Command::Drops(args) => drops::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { dir } => generate::manual(dir.as_deref()),

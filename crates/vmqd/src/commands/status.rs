@@ -285,7 +285,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::config::Mode;
-    use crate::control::{PairView, PortCounters, QueueView};
+    use crate::control::{GroupView, GroupsView, PairView, PortCounters, QueueView, RuleView};
 
     fn filter(mac: &str, vlan: Option<u16>, is_learned: bool) -> FilterView {
         FilterView {
@@ -327,6 +327,16 @@ pub(super) mod tests {
             mode: NetworkMode::Switch,
             ports,
             filters: 3 * ports,
+            groups: vec![GroupsView {
+                vlan: 10,
+                is_ipv6: false,
+                is_filtering: true,
+                routers: vec!["db".to_owned()],
+                groups: vec![GroupView {
+                    mac: vmq::Mac([0x01, 0, 0x5e, 1, 2, 3]),
+                    members: vec!["web-frontend".to_owned()],
+                }],
+            }],
         }
     }
 
@@ -350,6 +360,14 @@ pub(super) mod tests {
         };
         web.counters.drops.insert("no-buffers".to_owned(), 1_204);
         web.counters.drops.insert("runt".to_owned(), 3);
+        web.counters.rules.push(RuleView {
+            rule: serde_json::from_str(r#"{"action": "deny", "protocol": 17}"#).unwrap(),
+            from_guest: Traffic::default(),
+            to_guest: Traffic {
+                frames: 7,
+                bytes: 420,
+            },
+        });
         let mut db = port("db", 2, "Undefined", Vec::new());
         db.last_close = Some("the guest's transmit ring names descriptor 300 of 256".to_owned());
         let worker = WorkerView {
@@ -442,9 +460,12 @@ worker 1: 2 panics were caught: please report them
         );
     }
 
-    /// The keys of an object and of all that is in it, with the path to each. The reasons of drops are data.
+    /// Objects whose keys are not the status's: reasons of drops, and rules as the configuration has them.
+    const DATA: [&str; 2] = ["ports[].drops", "ports[].rules[].rule"];
+
+    /// The keys of an object and of all that is in it, with the path to each.
     fn paths(value: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
-        if let Some(object) = value.as_object().filter(|_| path != "ports[].drops") {
+        if let Some(object) = value.as_object().filter(|_| !DATA.contains(&path)) {
             for (key, value) in object {
                 let path = format!("{path}{}{key}", if path.is_empty() { "" } else { "." });
                 paths(value, &path, found);

@@ -16,7 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::problem::{Kind, Problem};
 use super::reply::Answer;
 use super::request::Asked;
-use super::view::{PortCounters, PortView, StatusView, WorkerView};
+use super::view::{PortCounters, PortView, StatusView, Traffic, WorkerView};
 use crate::live::Live;
 
 /// All metrics, as text.
@@ -212,6 +212,36 @@ fn ports_of(ports: &[PortView], encoder: &mut DescriptorEncoder<'_>) -> fmt::Res
         for (reason, frames) in &port.counters.drops {
             let labels = [("port", port.name.as_str()), ("reason", reason.as_str())];
             ConstCounter::new(*frames).encode(metric.encode_family(&labels)?)?;
+        }
+    }
+    rules_of(ports, encoder)
+}
+
+fn rules_of(ports: &[PortView], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    type OfRule = (&'static str, &'static str, fn(&Traffic) -> u64);
+    const OF_RULE: [OfRule; 2] = [
+        (
+            "port_rule_frames",
+            "Frames that a rule of the port decided of",
+            |traffic| traffic.frames,
+        ),
+        ("port_rule_bytes", "Bytes of those", |traffic| traffic.bytes),
+    ];
+    for (name, help, value) in OF_RULE {
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for port in ports {
+            for (at, rule) in port.counters.rules.iter().enumerate() {
+                for (direction, traffic) in
+                    [("from_guest", rule.from_guest), ("to_guest", rule.to_guest)]
+                {
+                    let labels = [
+                        ("port", port.name.clone()),
+                        ("rule", at.to_string()),
+                        ("direction", direction.to_owned()),
+                    ];
+                    ConstCounter::new(value(&traffic)).encode(metric.encode_family(&labels)?)?;
+                }
+            }
         }
     }
     Ok(())

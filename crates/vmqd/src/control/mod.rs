@@ -22,6 +22,7 @@ mod client;
 mod condition;
 mod counters;
 mod events;
+mod explain;
 mod file;
 mod filters;
 mod guard;
@@ -55,14 +56,15 @@ use axum::serve::ListenerExt;
 pub(crate) use self::client::{Client, ClientError};
 pub(crate) use self::token::Token;
 pub(crate) use self::view::{
-    FilterView, NetworkView, PairView, PortCounters, PortView, QueueView, StatusView, Traffic,
-    WorkerView,
+    FilterView, GroupView, GroupsView, NetworkView, PairView, PortCounters, PortView, QueueView,
+    RuleView, StatusView, Traffic, WorkerView,
 };
 #[allow(unused_imports)]
 pub(crate) use self::{
     client::{Etag, Told},
     counters::Counters,
     events::{EventList, EventView},
+    explain::Question,
     file::Saved,
     filters::{Filter, NewFilter},
     problem::{MemberError, Problem},

@@ -12,7 +12,7 @@ use super::operation::{Operation, changes, reads};
 use super::problem::{Kind, Problem};
 use super::reply::JsonAnswer;
 use super::request::Asked;
-use super::{counters, events, file, filters, metrics, openapi, queues, settings, status};
+use super::{counters, events, explain, file, filters, metrics, openapi, queues, settings, status};
 use crate::config::{NetworkConfig, PortConfig};
 use crate::live::Live;
 
@@ -21,6 +21,7 @@ pub(super) const STATUS: &str = "/v1/status";
 pub(super) const FILTERS: &str = "/v1/filters";
 pub(super) const COUNTERS: &str = "/v1/counters";
 pub(super) const EVENTS: &str = "/v1/events";
+pub(super) const EXPLAIN: &str = "/v1/explain";
 pub(super) const RELOAD: &str = "/v1/reload";
 pub(super) const SAVE: &str = "/v1/save";
 
@@ -168,6 +169,12 @@ pub(super) fn operations() -> Vec<Operation> {
         )
         .fails(&[Kind::NotFound]),
         events::read(),
+        changes(
+            (Method::POST, EXPLAIN),
+            ("explain", "What would become of a frame"),
+            explain::ask,
+        )
+        .fails(&[Kind::Conflict]),
         changes(
             (Method::POST, RELOAD),
             ("reload", "Read the configuration file again and apply it"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use switch::policy::NetworkMode;
+use switch::policy::{NetworkMode, Rule};
 use vmq::Mac;
 
 use crate::config::Mode;
@@ -33,6 +33,31 @@ pub(crate) struct NetworkView {
     pub(crate) ports: usize,
     /// How many filters it has, configured and learnt.
     pub(crate) filters: usize,
+    /// What multicast snooping knows: for each VLAN and version of IP that it heard of.
+    pub(crate) groups: Vec<GroupsView>,
+}
+
+/// The multicast groups of one VLAN and version of IP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct GroupsView {
+    /// The VLAN; 0: none.
+    pub(crate) vlan: u16,
+    /// IPv6's groups, else IPv4's.
+    pub(crate) is_ipv6: bool,
+    /// Frames to groups go only to those who asked for them.
+    pub(crate) is_filtering: bool,
+    /// Ports that lead to multicast routers.
+    pub(crate) routers: Vec<String>,
+    /// The groups that somebody asked for.
+    pub(crate) groups: Vec<GroupView>,
+}
+
+/// One multicast group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct GroupView {
+    pub(crate) mac: Mac,
+    /// Ports that asked for it.
+    pub(crate) members: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +107,18 @@ pub(crate) struct PortCounters {
     pub(crate) notifications_suppressed: u64,
     /// Frames not delivered, by reason. Every reason is there.
     pub(crate) drops: BTreeMap<String, u64>,
+    /// Its rules, in order, and what they decided of.
+    pub(crate) rules: Vec<RuleView>,
+}
+
+/// One rule of a port, and what it decided of since the port has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct RuleView {
+    pub(crate) rule: Rule,
+    /// Frames that the guest sent.
+    pub(crate) from_guest: Traffic,
+    /// Frames that the guest was to have.
+    pub(crate) to_guest: Traffic,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

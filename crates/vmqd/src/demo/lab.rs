@@ -4,6 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use switch::policy::PortPolicy;
 use testkit::frontend::Frontend;
 use testkit::guest::{Guest, GuestOptions};
 use vmq::{Mac, VlanTest};
@@ -45,7 +46,8 @@ pub(super) struct Lab {
 }
 
 impl Lab {
-    /// Starts a switch with a port for each list of `filters`, and a guest on each port.
+    /// Starts a switch with a port for each list of `filters`, and a guest on each port. What a capture has comes from anywhere, so
+    /// guests may send from any address.
     pub(super) fn set_up(
         filters: Vec<Vec<AddressFilter>>,
     ) -> Result<(Self, Vec<Attached>), DemoError> {
@@ -61,6 +63,10 @@ impl Lab {
             .enumerate()
             .map(|(number, filters)| PortConfig {
                 filters,
+                policy: PortPolicy {
+                    mac_spoofing: Some(true),
+                    ..PortPolicy::default()
+                },
                 ..PortConfig::named(&format!("guest{number}"))
             });
         let config = Config {

@@ -144,7 +144,7 @@ impl Live {
         self.switch.events()
     }
 
-    #[cfg(test)]
+    /// The switch itself, for questions that change nothing.
     pub(crate) fn switch(&self) -> &Switch {
         &self.switch
     }

@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use switch::{DropReason, NetworkStatus, PairStatus, PortStatus, Status, Totals, WorkerStatus};
+use switch::policy::Count;
+use switch::{
+    DropReason, GroupsStatus, NetworkStatus, PairStatus, PortStatus, RuleStatus, Status, Totals,
+    WorkerStatus,
+};
 
 use crate::config::{Config, Mode};
 use crate::control::{
-    FilterView, NetworkView, PairView, PortCounters, PortView, QueueView, StatusView, Traffic,
-    WorkerView,
+    FilterView, GroupView, GroupsView, NetworkView, PairView, PortCounters, PortView, QueueView,
+    RuleView, StatusView, Traffic, WorkerView,
 };
 
 /// What the switch says, with what it does not know of its ports.
@@ -37,6 +41,21 @@ fn network_view(network: &NetworkStatus) -> NetworkView {
         mode: network.policy.mode,
         ports: network.ports,
         filters: network.filters,
+        groups: network.groups.iter().map(groups_view).collect(),
+    }
+}
+
+fn groups_view(groups: &GroupsStatus) -> GroupsView {
+    let known = groups.groups.iter().map(|group| GroupView {
+        mac: group.mac,
+        members: group.members.clone(),
+    });
+    GroupsView {
+        vlan: groups.vlan,
+        is_ipv6: groups.is_ipv6,
+        is_filtering: groups.is_filtering,
+        routers: groups.routers.clone(),
+        groups: known.collect(),
     }
 }
 
@@ -62,11 +81,11 @@ fn port_view(port: &PortStatus, mode: Mode, socket: PathBuf) -> PortView {
             state: queue.state.clone(),
             filters: filters.collect(),
         }],
-        counters: port_counters(totals),
+        counters: port_counters(totals, &port.rules),
     }
 }
 
-fn port_counters(totals: &Totals) -> PortCounters {
+fn port_counters(totals: &Totals, rules: &[RuleStatus]) -> PortCounters {
     PortCounters {
         from_guest: Traffic {
             frames: totals.from_guest_frames,
@@ -88,6 +107,16 @@ fn port_counters(totals: &Totals) -> PortCounters {
             .iter()
             .map(|reason| (reason.name().to_owned(), totals.drops[*reason as usize]))
             .collect(),
+        rules: rules.iter().map(rule_view).collect(),
+    }
+}
+
+fn rule_view(rule: &RuleStatus) -> RuleView {
+    let traffic = |Count { frames, bytes }| Traffic { frames, bytes };
+    RuleView {
+        rule: rule.rule.clone(),
+        from_guest: traffic(rule.totals.from_guest),
+        to_guest: traffic(rule.totals.to_guest),
     }
 }
 

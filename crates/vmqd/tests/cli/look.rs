@@ -1,4 +1,4 @@
-//! `vmq queue`, `adapter`, `drops`: what is seen of a running switch; and what the command line makes of itself.
+//! `vmq queue`, `adapter`, `drops`, `explain`: what is seen of a running switch; and what the command line makes of itself.
 
 use std::fs;
 use std::process::Command;
@@ -111,4 +111,28 @@ fn the_manual_is_printed_or_written_page_by_page() {
             .unwrap()
             .contains("when")
     );
+}
+
+#[test]
+fn a_frame_is_explained_before_anybody_sends_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (file, dir) = (scratch.path().join("lab.toml"), scratch.path().join("run"));
+    let text = "[[port]]\nname = 'web'\nfilters = ['52:54:00:00:00:10']\ndhcp_guard = true\n";
+    fs::write(&file, text).unwrap();
+    let switch = Switch::start_in(&dir, &["--config", file.to_str().unwrap()]);
+
+    let answer = ["src=10.0.0.1", "dst=10.0.0.9", "sport=67", "dport=68"];
+    let (code, said, _) = switch.ask(&[&["explain", "web"], &answer[..]].concat());
+    assert_eq!(code, 0);
+    assert_eq!(
+        said,
+        "from web\n  machine: none runs at the port\n  guards: the DHCP guard does not let it pass\n  dropped: dhcp-guard\n"
+    );
+    let (code, json, _) = switch.ask(&["explain", "web", "--json", "from=52:54:00:00:00:11"]);
+    assert_eq!(code, 0);
+    let explained: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(explained["dropped"], "mac-spoofing");
+    let (code, _, error) = switch.ask(&["explain", "web", "to=me"]);
+    assert_ne!(code, 0);
+    assert!(error.contains("to=me"), "{error}");
 }

@@ -1,10 +1,8 @@
 //! Policies: numbers within their bounds, names of what is there.
 
-use std::net::IpAddr;
-
 use switch::policy::{
-    Bandwidth, Impairment, IpPrefix, Mirror, NetworkMode, NetworkPolicy, Rate, Rule, VlanMode,
-    check,
+    Bandwidth, Impairment, Mirror, Misfit, NetworkMode, NetworkPolicy, Rate, VlanMode, check,
+    check_rule,
 };
 
 use super::{Judge, Kind, Mistake, Path};
@@ -26,9 +24,6 @@ const MAX_BURST: u64 = 1 << 30;
 /// The longest delay of a line: farther than the Moon and back.
 const MAX_DELAY_MS: f64 = 10_000.0;
 
-/// TCP, UDP and SCTP: the protocols whose ports a rule can name.
-const WITH_PORTS: [u8; 3] = [6, 17, 132];
-
 impl Judge<'_> {
     pub(super) fn network_policy(&mut self, policy: &NetworkPolicy, path: &Path) {
         if policy.max_age_seconds == 0 {
@@ -43,13 +38,6 @@ impl Judge<'_> {
     pub(super) fn port_policy(&mut self, port: &PortConfig, path: &Path) {
         let policy = &port.policy;
         self.vlan(port, path);
-        if policy.mac_spoofing == Some(false) && port.filters.is_empty() {
-            self.object(
-                path.clone().key("mac_spoofing"),
-                "without addresses nothing that the machine sends would pass",
-                "add its addresses to `filters`, or leave it out",
-            );
-        }
         self.bandwidth(&policy.bandwidth, &path.clone().key("bandwidth"));
         self.impairment(&policy.impairment, &path.clone().key("impairment"));
         if let Some(allowed) = &policy.allowed_addresses {
@@ -59,7 +47,9 @@ impl Judge<'_> {
         let rules = path.clone().key("rules");
         self.at_most(policy.rules.len(), MAX_RULES, "rules", rules.clone());
         for (at, rule) in policy.rules.iter().take(MAX_RULES).enumerate() {
-            self.rule(rule, &rules.clone().index(at));
+            if let Err(misfit) = check_rule(rule) {
+                self.misfit(misfit, &rules.clone().index(at));
+            }
         }
         if let Some(mirror) = &policy.mirror {
             self.mirror(port, mirror, path.clone().key("mirror").key("to"));
@@ -83,11 +73,7 @@ impl Judge<'_> {
         }
         let filters: Vec<_> = port.filters.iter().map(|filter| (*filter).into()).collect();
         if let Err(misfit) = check(&port.policy, &filters) {
-            let path = misfit
-                .keys
-                .iter()
-                .fold(path.clone(), |path, key| path.key(*key));
-            self.object(path, misfit.problem, misfit.remedy);
+            self.misfit(misfit, path);
         }
         if let VlanMode::Trunk { allowed, native } = vlan
             && let Some(native) = native.filter(|native| !allowed.contains(*native))
@@ -99,6 +85,12 @@ impl Judge<'_> {
                 remedy,
             );
         }
+    }
+
+    fn misfit(&mut self, misfit: Misfit, path: &Path) {
+        let keys = misfit.keys.iter();
+        let path = keys.fold(path.clone(), |path, key| path.key(*key));
+        self.object(path, misfit.problem, misfit.remedy);
     }
 
     fn bandwidth(&mut self, bandwidth: &Bandwidth, path: &Path) {
@@ -142,30 +134,6 @@ impl Judge<'_> {
                 path,
                 format!("{rate} bits a second are out of range"),
                 remedy,
-            );
-        }
-    }
-
-    fn rule(&mut self, rule: &Rule, path: &Path) {
-        let ports = [
-            ("local_port", rule.local_port.is_some()),
-            ("remote_port", rule.remote_port.is_some()),
-        ];
-        let has_ports = rule.protocol.is_some_and(|id| WITH_PORTS.contains(&id));
-        if let Some((key, _)) = ports.iter().find(|(_, is_given)| *is_given && !has_ports) {
-            self.object(
-                path.clone().key(*key),
-                "only TCP, UDP and SCTP have ports",
-                "add protocol = 6, 17 or 132",
-            );
-        }
-        let is_v4 = |prefix: Option<IpPrefix>| prefix.map(|prefix| is_v4(prefix.address));
-        let (local, remote) = (is_v4(rule.local_address), is_v4(rule.remote_address));
-        if local.is_some() && remote.is_some() && local != remote {
-            self.object(
-                path.clone().key("remote_address"),
-                "no frame has addresses of IPv4 and of IPv6",
-                "write two rules",
             );
         }
     }
@@ -249,8 +217,4 @@ impl Judge<'_> {
             self.object(path, problem, format!("a port has at most {most}"));
         }
     }
-}
-
-fn is_v4(address: IpAddr) -> bool {
-    address.is_ipv4()
 }

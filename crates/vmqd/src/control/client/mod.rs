@@ -13,16 +13,18 @@ use hyper::body::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use switch::explain::Explanation;
 use tokio::runtime::Runtime;
 
 use self::exchange::{Answer, whole};
 pub(crate) use self::follow::Told;
 use super::counters::Counters;
 use super::events::EventList;
+use super::explain::Question;
 use super::file::Saved;
 use super::filters::{Filter, Filters, NewFilter};
 use super::problem::Problem;
-use super::routes::{COUNTERS, EVENTS, FILTERS, RELOAD, SAVE, STATUS};
+use super::routes::{COUNTERS, EVENTS, EXPLAIN, FILTERS, RELOAD, SAVE, STATUS};
 use super::settings::Setting;
 use super::view::StatusView;
 use crate::config::{CONTROL_SOCKET, Changes, socket_in};
@@ -130,6 +132,11 @@ impl Client {
     /// What has happened after the event of this number.
     pub(crate) fn events(&self, after: u64) -> Result<EventList, ClientError> {
         self.read_at(&format!("{EVENTS}?after={after}"))
+    }
+
+    /// What would become of a frame.
+    pub(crate) fn explain(&self, question: &Question) -> Result<Explanation, ClientError> {
+        self.send(Method::POST, EXPLAIN, None, question)
     }
 
     /// Has the configuration file read again.

@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+use switch::DropReason;
 use tokio::sync::oneshot;
 
 use super::*;
 use crate::config::{CONTROL_SOCKET, NetworkConfig, Station, Vlan, socket_in};
-use crate::control::{self, Client, ClientError, NewFilter, Problem, Told};
+use crate::control::{self, Client, ClientError, NewFilter, Problem, Question, Told};
 
 /// A switch that is served, and a client of it.
 struct Served {
@@ -108,6 +109,25 @@ fn the_client_sets_filters_and_reads_counters_and_events() {
     client.clear_filter(&made.id).unwrap();
     assert!(!client.filters().unwrap().contains(&made));
     assert!(client.counters().unwrap().ports.contains_key("p1"));
+    let question = Question {
+        port: "p1".to_owned(),
+        frame: "from=52:54:00:00:00:0a to=52:54:00:00:00:10".to_owned(),
+    };
+    let explanation = client.explain(&question).unwrap();
+    // Nobody is there.
+    assert_eq!(explanation.port, "p1");
+    assert_eq!(explanation.dropped, Some(DropReason::NoReceiver));
+    let nobody = Question {
+        port: "p9".to_owned(),
+        ..question.clone()
+    };
+    assert_eq!(refusal(client.explain(&nobody)).status, 409);
+    let senseless = Question {
+        frame: "to=me".to_owned(),
+        ..question
+    };
+    let refused = refusal(client.explain(&senseless));
+    assert_eq!(refused.errors[0].pointer.as_deref(), Some("#/frame"));
 
     let list = client.events(0).unwrap();
     assert_eq!((list.missed, list.events[0].number), (0, 1));
