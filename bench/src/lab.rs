@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ports::vhost_user::{Mode, Port};
 use switch::policy::NetworkPolicy;
-use switch::{Idle, NetworkId, Options, PortSettings, PortSpec, Status, Switch};
+use switch::{Idle, NetworkId, Options, PortId, PortSettings, PortSpec, Status, Switch};
 use vmq::Filter;
 
 use crate::Result;
@@ -20,6 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Lab {
     switch: Arc<Switch>,
     ports: Vec<Port>,
+    ids: Vec<PortId>,
     dir: PathBuf,
 }
 
@@ -42,6 +43,7 @@ impl Lab {
         let mut lab = Lab {
             switch,
             ports: Vec::new(),
+            ids: Vec::new(),
             dir,
         };
         for _ in 0..ports {
@@ -65,7 +67,16 @@ impl Lab {
         })?;
         let port = Port::spawn(self.switch.clone(), id, &name, Mode::Server(listener))?;
         self.ports.push(port);
+        self.ids.push(id);
         Ok(number)
+    }
+
+    /// How the switch calls a port.
+    ///
+    /// # Panics
+    /// If there is no such port.
+    pub fn port(&self, number: usize) -> PortId {
+        self.ids[number]
     }
 
     /// Where a port listens.

@@ -15,6 +15,7 @@ use testkit::frontend::Frontend;
 use testkit::guest::features::OFFLOADS;
 use testkit::guest::{Guest, GuestOptions, Ram};
 use testkit::net_header::{F_NEEDS_CSUM, GSO_TCPV4, NET_HEADER, NetHeader};
+use testkit::packets;
 use testkit::ring::Buf;
 
 use crate::Result;
@@ -184,6 +185,18 @@ impl Machine {
     /// From here on it sends frames of `len` bytes to `dst`.
     pub fn aim(&mut self, dst: Mac, len: usize) {
         let frame = Builder::new(dst, self.mac()).len(len).build(0);
+        self.load(NetHeader::default(), &frame);
+    }
+
+    /// From here on it sends UDP datagrams over IPv4 in frames of `len` bytes to `dst`.
+    pub fn aim_datagrams(&mut self, dst: Mac, len: usize) {
+        let mut frame = Builder::new(dst, self.mac())
+            .ethertype(IPV4)
+            .len(len)
+            .build(0);
+        let header = packets::Ipv4::new([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), packets::UDP);
+        let packet = header.packet(&packets::udp(1000, 2000, &frame[ETHERNET + 28..]));
+        frame[ETHERNET..].copy_from_slice(&packet);
         self.load(NetHeader::default(), &frame);
     }
 

@@ -25,6 +25,15 @@ const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Builds the program that is counted and counts it.
 pub(crate) fn steps() -> Report {
+    let mut report = build();
+    if report.is_sound() {
+        report.call("instructions a frame", judge);
+    }
+    report
+}
+
+/// Builds the program that is counted.
+pub(crate) fn build() -> Report {
     let mut report = Report::default();
     report.run(
         "hot path",
@@ -33,18 +42,20 @@ pub(crate) fn steps() -> Report {
             .args(["build", "--release", "--package", "bench"])
             .args(["--bin", "hot_path"]),
     );
-    if report.is_sound() {
-        report.call("instructions a frame", judge);
-    }
     report
+}
+
+/// Instructions that a frame of `len` bytes takes in such rings, with what else is to be said to the program.
+pub(crate) fn a_frame(ring: &str, len: u32, more: &[&str]) -> Result<f64, String> {
+    let [shorter, longer] = BURSTS.map(|bursts| count(ring, len, bursts, more));
+    let frames = (BURSTS[1] - BURSTS[0]) * FRAMES_A_BURST;
+    Ok((longer? - shorter?) as f64 / f64::from(frames))
 }
 
 fn judge() -> Result<(), String> {
     let mut over = Vec::new();
     for &(ring, len, bound) in BOUNDS {
-        let [shorter, longer] = BURSTS.map(|bursts| count(ring, len, bursts));
-        let frames = (BURSTS[1] - BURSTS[0]) * FRAMES_A_BURST;
-        let counted = (longer? - shorter?) as f64 / f64::from(frames);
+        let counted = a_frame(ring, len, &[])?;
         println!(
             "{ring:<6} {len:>5} bytes: {counted:>6.1} instructions a frame, at most {bound:.0}"
         );
@@ -63,7 +74,7 @@ fn judge() -> Result<(), String> {
 }
 
 /// Instructions of a run, those of the guests left out.
-fn count(ring: &str, len: u32, bursts: u32) -> Result<u64, String> {
+fn count(ring: &str, len: u32, bursts: u32, more: &[&str]) -> Result<u64, String> {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
     let output = Command::new("valgrind")
         // Counted is neither what the guests do nor how long they wait; that counting is on at first has to be said last.
@@ -76,6 +87,7 @@ fn count(ring: &str, len: u32, bursts: u32) -> Result<u64, String> {
         .arg(format!("{target}/release/hot_path"))
         .args(["--ring", ring, "--len", &len.to_string()])
         .args(["--bursts", &bursts.to_string()])
+        .args(more)
         .output()
         .map_err(|error| format!("cannot start valgrind: {error}; run `cargo xtask setup`"))?;
     let said = String::from_utf8_lossy(&output.stderr);

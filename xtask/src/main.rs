@@ -11,6 +11,7 @@ mod bound;
 mod check;
 mod kernel;
 mod lints;
+mod policies;
 mod setup;
 mod step;
 mod test;
@@ -23,7 +24,8 @@ usage: cargo xtask <word>
   setup   install what the tests need (Debian packages, cargo tools, schemathesis)
   check   fmt, clippy, doc, cargo deny, house lints
   test    setup, check, then every test: unit, DPDK, two real guests
-  bench-bound   count the hot path's instructions (part of test)";
+  bench-bound   count the hot path's instructions (part of test)
+  bench-policies   count what each policy adds to them";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         ["check"] => check::steps(),
         ["test"] => test::steps(),
         ["bench-bound"] => bound::steps(),
+        ["bench-policies"] => policies::steps(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -23,7 +23,10 @@ use bench::lab::{Lab, PATIENCE};
 use bench::machine::{BURST, Format, Kind, Machine, introduce};
 use clap::Parser;
 use nbl::NblQueue;
-use switch::{Fault, FromGuest, PortSpec, Pull};
+use serde::de::DeserializeOwned;
+use switch::policy::{NetworkPolicy, PortPolicy};
+use switch::{Fault, FromGuest, NetworkId, PortSettings, PortSpec, Pull};
+use vmq::{Filter, Mac, VlanTest};
 
 /// Sends bursts of frames from one guest to another, all on one thread.
 #[derive(Parser)]
@@ -40,6 +43,22 @@ struct Cli {
     /// Frames that it sends at a time
     #[arg(long, default_value = "32", value_parser = clap::value_parser!(u16).range(1..=i64::from(BURST)))]
     burst: u16,
+    /// UDP over IPv4, between addresses that are configured, in place of frames that no guard or rule looks into
+    #[arg(long)]
+    datagrams: bool,
+    /// What the sending port keeps to, as JSON, as in the API
+    #[arg(long, default_value = "{}", value_parser = json::<PortPolicy>)]
+    from: PortPolicy,
+    /// What the receiving port keeps to
+    #[arg(long, default_value = "{}", value_parser = json::<PortPolicy>)]
+    to: PortPolicy,
+    /// What the network is like
+    #[arg(long, default_value = "{}", value_parser = json::<NetworkPolicy>)]
+    network: NetworkPolicy,
+}
+
+fn json<T: DeserializeOwned>(text: &str) -> std::result::Result<T, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 fn main() -> ExitCode {
@@ -59,6 +78,20 @@ fn run(cli: &Cli) -> Result<()> {
         Machine::new(1, kind, cli.len)?,
         Machine::new(2, kind, cli.len)?,
     );
+    let switch = lab.switch();
+    switch.set_network(NetworkId::DEFAULT, cli.network.clone())?;
+    for (port, machine, policy) in [(0, &from, &cli.from), (1, &to, &cli.to)] {
+        let own = Filter {
+            mac: Mac(machine.mac()),
+            vlan: VlanTest::Any,
+        };
+        let settings = PortSettings {
+            filters: if cli.datagrams { vec![own] } else { vec![] },
+            policy: policy.clone(),
+            ..PortSettings::default()
+        };
+        switch.set_port(lab.port(port), settings)?;
+    }
     from.connect(&lab.socket(0))?;
     to.connect(&lab.socket(1))?;
     lab.wait_until_up(2)?;
@@ -67,7 +100,11 @@ fn run(cli: &Cli) -> Result<()> {
     // Whatever is still on its way: only what is sent from here on may arrive.
     std::thread::sleep(Duration::from_millis(100));
     to.quieten();
-    from.aim(to.mac(), cli.len);
+    if cli.datagrams {
+        from.aim_datagrams(to.mac(), cli.len);
+    } else {
+        from.aim(to.mac(), cli.len);
+    }
     let (done, is_done) = sync_channel(1);
     let guests = Guests {
         from,
@@ -77,7 +114,6 @@ fn run(cli: &Cli) -> Result<()> {
         on_the_way: 0,
         done,
     };
-    let switch = lab.switch();
     let port = switch.add_port(PortSpec {
         name: "guests".into(),
         ..PortSpec::default()
