@@ -76,16 +76,20 @@ impl Api {
         Self::json(self.tcp(), &self.header(&format!("GET {path}")))
     }
 
-    /// Has something made or changed by the control socket. The status and the body of the answer.
+    /// Has something made, changed or removed by the control socket; a body has its media type. The status and the body of
+    /// the answer.
     ///
     /// # Panics
     ///
     /// If what is answered is not HTTP.
-    pub fn change(&self, line: &str, media_type: &str, body: &Value) -> (u16, String) {
-        let body = body.to_string();
-        let length = body.len();
-        let header = self.header(line);
-        let header = format!("{header}content-type: {media_type}\r\ncontent-length: {length}\r\n");
+    pub fn change(&self, line: &str, body: Option<(&str, &Value)>) -> (u16, String) {
+        let mut header = self.header(line);
+        let body = body.map_or_else(String::new, |(media_type, body)| {
+            let body = body.to_string();
+            let length = body.len();
+            header += &format!("content-type: {media_type}\r\ncontent-length: {length}\r\n");
+            body
+        });
         Self::ask(self.unix(), &header, &body)
     }
 
@@ -96,7 +100,10 @@ impl Api {
     }
 
     fn ask(mut stream: impl Read + Write, header: &str, body: &str) -> (u16, String) {
-        write!(stream, "{header}connection: close\r\n\r\n{body}").expect("a request can be sent");
+        // At once: who has its answer may end the connection.
+        let request = format!("{header}connection: close\r\n\r\n{body}");
+        let sent = stream.write_all(request.as_bytes());
+        sent.expect("a request can be sent");
         let answer = rest_of(stream);
         let parts = answer.split_once("\r\n\r\n");
         let (head, body) = parts.unwrap_or_else(|| panic!("an answer has a header: {answer:?}"));
