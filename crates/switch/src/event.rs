@@ -120,6 +120,22 @@ pub enum Event {
         /// The port it is at.
         to: String,
     },
+    /// A learnt address moves to and fro: two machines use it, or there is a loop. Told instead of further moves, each time
+    /// that their number has doubled.
+    AddressFlapping {
+        /// Where.
+        network: String,
+        /// In which VLAN.
+        vlan: u16,
+        /// Which.
+        mac: Mac,
+        /// The port it was at.
+        from: String,
+        /// The port it is at.
+        to: String,
+        /// How often it has moved, never a minute apart.
+        moves: u32,
+    },
     /// Learnt addresses were forgotten, for nothing came from them for long.
     AddressesAged {
         /// Where.

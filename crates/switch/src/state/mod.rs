@@ -3,6 +3,7 @@
 //! Ports and networks keep their place, which is their id, until they are removed; a place is used again.
 
 mod groups;
+mod learning;
 mod memory;
 mod network;
 mod port;
@@ -12,7 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::{self, channel};
 
-use vmq::{Affinity, Learned, QueueId, Tick};
+use vmq::{Affinity, QueueId};
 
 use self::network::{CONTROL, Network};
 pub(crate) use self::port::Sender;
@@ -20,7 +21,6 @@ use self::port::{Pair, Port};
 use crate::balance;
 use crate::control::Handset;
 use crate::event::{Event, EventLog};
-use crate::learning::Sighting;
 use crate::mailbox::Command;
 use crate::memory::Memory;
 use crate::policy::{self, Misfit, NetworkPolicy};
@@ -290,61 +290,6 @@ impl State {
         let rings = self.rings_by_worker();
         let allowed = (0..rings.len()).filter(|worker| self.may_serve(*worker, port));
         allowed.min_by_key(|worker| rings[*worker]).unwrap_or(0)
-    }
-
-    /// Learns what the workers saw; true if a table changed.
-    pub(crate) fn learn(&mut self, sightings: impl Iterator<Item = Sighting>, now: Tick) -> bool {
-        let mut has_changed = false;
-        for Sighting { port, vlan, mac } in sightings {
-            let Some((seen_at, network)) = self.find(port) else {
-                continue;
-            };
-            let learned = network.engine.learn(seen_at.queue, vlan, mac, now);
-            let (to, network) = (seen_at.name.clone(), network.name.clone());
-            let vlan = vlan.0;
-            match learned {
-                Learned::New => self.log.note(Event::AddressLearned {
-                    network,
-                    port: to,
-                    vlan,
-                    mac,
-                }),
-                Learned::Moved { from, .. } => {
-                    let from = self.name_of_queue(port, from);
-                    self.log.note(Event::AddressMoved {
-                        network,
-                        vlan,
-                        mac,
-                        from,
-                        to,
-                    });
-                }
-                Learned::Known | Learned::Refused(_) => continue,
-            }
-            has_changed = true;
-        }
-        has_changed
-    }
-
-    /// Forgets addresses not seen for long; true if a table changed.
-    pub(crate) fn age(&mut self, now: Tick) -> bool {
-        let mut has_changed = false;
-        for network in self.networks.iter_mut().flatten() {
-            let addresses = network.engine.age(now).len();
-            if addresses > 0 {
-                has_changed = true;
-                let network = network.name.clone();
-                self.log.note(Event::AddressesAged { network, addresses });
-            }
-        }
-        has_changed
-    }
-
-    pub(crate) fn next_expiry(&self) -> Option<Tick> {
-        let expiries = self
-            .networks()
-            .map(|(_, network)| network.engine.next_expiry());
-        expiries.flatten().min()
     }
 
     /// Makes a snapshot of what is and sends it to the workers.
