@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ports::vhost_user::{Mode, Port};
-use switch::{Idle, NetworkId, Options, PortSettings, PortSpec, PortStatus, Switch};
+use switch::{Idle, NetworkId, Options, PortSettings, PortSpec, PortStatus, Switch, WorkerOptions};
 use testkit::frontend::Frontend;
 use testkit::guest::{Guest, GuestOptions};
 use vmq::Filter;
@@ -39,6 +39,16 @@ impl Bench {
 
     /// As [`Bench::new`], with everything that can be set.
     pub(crate) fn with_ports(workers: usize, idle: Idle, ports: Vec<PortSettings>) -> Self {
+        let workers = (0..workers).flat_map(|_| ports::workers(&[]).unwrap());
+        Self::with_workers(workers.collect(), idle, ports)
+    }
+
+    /// As [`Bench::with_ports`], with a worker on each of these CPUs.
+    pub(crate) fn pinned(cpus: &[usize], idle: Idle, ports: Vec<PortSettings>) -> Self {
+        Self::with_workers(ports::workers(cpus).unwrap(), idle, ports)
+    }
+
+    fn with_workers(workers: Vec<WorkerOptions>, idle: Idle, ports: Vec<PortSettings>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "vmq-ports-{}-{}",
@@ -47,9 +57,6 @@ impl Bench {
         );
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir(&dir).unwrap();
-        let workers = (0..workers)
-            .flat_map(|_| ports::workers(&[]).unwrap())
-            .collect();
         let switch = Switch::start(Options { workers, idle }).unwrap();
         let mut bench = Self {
             switch,

@@ -1,6 +1,7 @@
 //! The vhost-user port over real sockets, with guest doubles behind it.
 
 mod bench;
+mod changes;
 mod explain;
 mod fairness;
 mod freeing;
