@@ -28,7 +28,40 @@ const POLICIES: &[(&str, &[&str])] = &[
         "multicast snooping, a frame to one",
         &["--network", r#"{"multicast_snooping": true}"#],
     ),
+    (
+        "both ports access ports of a VLAN",
+        &["--from", ACCESS, "--to", ACCESS],
+    ),
+    (
+        "from an access port to a trunk, which gets a tag",
+        &["--from", ACCESS, "--to", TRUNK],
+    ),
+    (
+        "bandwidth from the guest, not reached",
+        &[
+            "--from",
+            r#"{"bandwidth": {"from_guest": {"maximum": 10000000000000}}}"#,
+        ],
+    ),
+    (
+        "bandwidth to the guest, not reached",
+        &[
+            "--to",
+            r#"{"bandwidth": {"to_guest": {"maximum": 10000000000000}}}"#,
+        ],
+    ),
+    (
+        "storm limits, a frame to one",
+        &[
+            "--from",
+            r#"{"storm": {"broadcast": 1000, "multicast": 1000, "unknown_unicast": 1000}}"#,
+        ],
+    ),
 ];
+
+const ACCESS: &str = r#"{"vlan": {"access": 10}}"#;
+
+const TRUNK: &str = r#"{"vlan": {"trunk": {"allowed": "10-20"}}}"#;
 
 const FOUR_ADDRESSES: &str =
     r#"{"allowed_addresses": ["2001:db8::1", "192.168.0.0/24", "10.0.1.0/24", "10.0.0.1"]}"#;
