@@ -8,6 +8,7 @@ mod freeing;
 mod guards;
 mod hostile;
 mod hub;
+mod indications;
 mod lifecycle;
 mod mirrors;
 mod model;
