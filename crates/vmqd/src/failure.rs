@@ -9,6 +9,7 @@ use crate::config::Rejected;
 use crate::control::ClientError;
 use crate::demo::DemoError;
 use crate::directory::NoDirectory;
+use crate::output::ERROR;
 use crate::run::RunError;
 
 /// Why a command did not do what it was asked.
@@ -27,6 +28,9 @@ pub(crate) enum Failure {
     Run(#[from] RunError),
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The switch does it now, and will not after a restart.
+    #[error("the change is made and not saved: {0}")]
+    NotSaved(ClientError),
     #[error(transparent)]
     Demo(#[from] DemoError),
     #[error("cannot write the output: {0}")]
@@ -45,7 +49,17 @@ impl Failure {
             Self::Config(_) | Self::NoDirectory(_) | Self::Attach(_) | Self::NoSuch(_) => {
                 ExitCode::from(2)
             }
-            Self::Run(_) | Self::Client(_) | Self::Demo(_) | Self::Output(_) => ExitCode::FAILURE,
+            // What was asked for makes no sense to the switch, or names what is not there.
+            Self::Client(ClientError::Refused(problem))
+                if matches!(problem.status, 400 | 404 | 422) =>
+            {
+                ExitCode::from(2)
+            }
+            Self::Run(_)
+            | Self::Client(_)
+            | Self::NotSaved(_)
+            | Self::Demo(_)
+            | Self::Output(_) => ExitCode::FAILURE,
         }
     }
 
@@ -58,10 +72,9 @@ impl Failure {
         if let Self::Config(rejected) = self {
             return rejected.write(out);
         }
-        writeln!(
-            out,
-            "{ERROR}error:{ERROR:#} {self}",
-            ERROR = crate::output::ERROR
-        )
+        for line in self.to_string().lines() {
+            writeln!(out, "{ERROR}error:{ERROR:#} {line}")?;
+        }
+        Ok(())
     }
 }

@@ -13,8 +13,6 @@
 mod attach;
 mod cli;
 mod commands;
-// The command line is about to use all of it.
-#[allow(dead_code, unused_imports)]
 mod config;
 mod control;
 mod cpus;

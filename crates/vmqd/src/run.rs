@@ -6,6 +6,7 @@
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -13,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::RunArgs;
-use crate::config::{self, ApiPlan, Config, Loaded, Mode, PortConfig};
+use crate::config::{self, ApiPlan, Config, Loaded, Mode};
 use crate::control::Token;
 use crate::failure::Failure;
 use crate::live::{Live, Origin, StartError};
@@ -108,23 +109,23 @@ fn listen(api: ApiPlan) -> Result<(TcpListener, Token), RunError> {
 
 fn announce(config: &Config, api: Option<&TcpListener>) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    let option = directory::option(&config.switch.dir);
-    let width = config
-        .ports
-        .iter()
-        .map(|port| port.name.len())
-        .max()
-        .unwrap_or(0);
+    let widths = config.ports.iter().map(|port| port.name.len());
+    let width = widths.max().unwrap_or(0);
     for port in &config.ports {
-        let PortConfig { name, mode, .. } = port;
-        let arrow = match mode {
-            Mode::Server => "",
-            Mode::Client => "connects to ",
-        };
+        let name = format!("{:width$}", port.name);
+        write_ready(
+            &name,
+            port.mode,
+            &config.socket(port),
+            &config.switch.dir,
+            &mut out,
+        )?;
+    }
+    if config.ports.is_empty() {
+        let option = directory::option(&config.switch.dir);
         writeln!(
             out,
-            "{name:width$} {GOOD}ready{GOOD:#}: {arrow}{}   {DIM}(vmq attach qemu {name}{option}){DIM:#}",
-            config.socket(port).display()
+            "vmq {GOOD}ready{GOOD:#}: no port yet   {DIM}(vmq port add p0{option}){DIM:#}"
         )?;
     }
     if let Some(api) = api {
@@ -135,6 +136,27 @@ fn announce(config: &Config, api: Option<&TcpListener>) -> io::Result<()> {
         )?;
     }
     out.flush()
+}
+
+/// Says where a machine is to be plugged in, and how.
+pub(crate) fn write_ready(
+    name: &str,
+    mode: Mode,
+    socket: &Path,
+    dir: &Path,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let arrow = match mode {
+        Mode::Server => "",
+        Mode::Client => "connects to ",
+    };
+    writeln!(
+        out,
+        "{name} {GOOD}ready{GOOD:#}: {arrow}{}   {DIM}(vmq attach qemu {}{}){DIM:#}",
+        socket.display(),
+        name.trim_end(),
+        directory::option(dir)
+    )
 }
 
 struct Signals {

@@ -11,6 +11,7 @@ use vmq::Mac;
 
 pub(crate) use self::objects::*;
 use crate::attach::Memory;
+use crate::config::keys;
 use crate::mac;
 
 /// Plugs virtual machines together at memory speed.
@@ -29,6 +30,29 @@ pub(crate) enum Command {
     Attach(AttachArgs),
     /// Show the ports of the running switch, their queues, counters and drops
     Status(StatusArgs),
+    /// List, show, add, change and remove ports
+    #[command(
+        mut_subcommand("add", with_port_keys),
+        mut_subcommand("set", with_port_keys)
+    )]
+    Port {
+        #[command(subcommand)]
+        command: SettingCommand,
+    },
+    /// List, show, add, change and remove networks
+    #[command(
+        mut_subcommand("add", with_network_keys),
+        mut_subcommand("set", with_network_keys)
+    )]
+    Network {
+        #[command(subcommand)]
+        command: SettingCommand,
+    },
+    /// List, add and remove receive filters: which addresses lead to which port
+    Filter {
+        #[command(subcommand)]
+        command: FilterCommand,
+    },
     /// Show receive queues, what leads to them and what moves through them
     Queue {
         #[command(subcommand)]
@@ -43,6 +67,12 @@ pub(crate) enum Command {
     Drops(WatchSome),
     /// Say what the switch would do with a frame, and by which rule
     Explain(ExplainArgs),
+    /// Show what happened: ports, queues, filters and addresses that came, changed and went
+    Events(EventsArgs),
+    /// Read the configuration file again and apply what differs, whole or not at all
+    Reload(Show),
+    /// Write what runs to the configuration file
+    Save(Show),
     /// Start a switch with guests, move data between them, check every byte and measure
     Demo(DemoArgs),
     /// Print completions for a shell
@@ -140,6 +170,14 @@ pub(crate) struct DemoArgs {
     /// Write the frames that arrive at guest 1 to this file (pcapng)
     #[arg(long, value_name = "FILE", requires = "pcap")]
     pub(crate) write: Option<PathBuf>,
+}
+
+fn with_port_keys(command: clap::Command) -> clap::Command {
+    command.after_long_help(keys::help(&keys::of_port()))
+}
+
+fn with_network_keys(command: clap::Command) -> clap::Command {
+    command.after_long_help(keys::help(&keys::of_network()))
 }
 
 fn even_guests(text: &str) -> Result<u8, &'static str> {

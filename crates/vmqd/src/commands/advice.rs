@@ -38,9 +38,7 @@ const fn of(reason: DropReason) -> &'static str {
         DropReason::HiddenHeaders => {
             "a guard could not see the headers that it judges: fragments or chains of extension headers hide them"
         }
-        DropReason::Denied => {
-            "a rule of the port denies them: change its `rules` if they are wanted"
-        }
+        DropReason::Denied => "a rule of the port denies them: `vmq explain` says which",
         DropReason::SamePort => {
             "its machine sends to an address behind its own port: a bridge in it may have a loop"
         }

@@ -6,17 +6,23 @@
 mod adapter;
 mod advice;
 mod drops;
+mod events;
 mod explain;
+mod file;
+mod filter;
 mod generate;
 mod look;
 mod queue;
+mod setting;
 pub(crate) mod status;
+mod words;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use crate::cli::{Command, Reach};
+use crate::config::{NetworkConfig, PortConfig};
 use crate::control::{Client, StatusView};
 use crate::directory;
 use crate::failure::Failure;
@@ -28,10 +34,16 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
         Command::Run(args) => run::run(args),
         Command::Attach(args) => attach::run(args),
         Command::Status(args) => status::run(args),
+        Command::Port { command } => setting::run::<PortConfig>(command),
+        Command::Network { command } => setting::run::<NetworkConfig>(command),
+        Command::Filter { command } => filter::run(command),
         Command::Queue { command } => queue::run(command),
         Command::Adapter { command } => adapter::run(command),
         Command::Drops(args) => drops::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Events(args) => events::run(args),
+        Command::Reload(show) => file::reload(show),
+        Command::Save(show) => file::save(show),
         Command::Demo(args) => demo::run(args),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { dir } => generate::manual(dir.as_deref()),
@@ -51,7 +63,7 @@ impl NoSuch {
     fn port(name: &str, status: &StatusView) -> Self {
         let known: Vec<_> = status.ports.iter().map(|port| port.name.as_str()).collect();
         let known = match known.is_empty() {
-            true => "the switch has none".to_owned(),
+            true => "add it with `vmq port add`".to_owned(),
             false => format!("the switch has {}", known.join(", ")),
         };
         Self {

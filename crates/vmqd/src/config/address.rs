@@ -1,10 +1,11 @@
 //! A receive filter as it is asked for: a machine's address, on every VLAN or on one.
 
 use std::fmt;
+use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, Visitor};
 use serde::ser::{SerializeStruct, Serializer};
 use switch::policy::{VlanMode, filter_in};
 use vmq::{Filter, Mac, VlanId, VlanTest};
@@ -130,6 +131,30 @@ impl Vlan {
 
     pub(crate) fn is_any(&self) -> bool {
         *self == Self::ANY
+    }
+}
+
+/// As a table has it.
+impl fmt::Display for Vlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            VlanTest::Any => f.write_str("any"),
+            VlanTest::UntaggedOrZero => f.write_str(UNTAGGED),
+            VlanTest::Id(VlanId(id)) => write!(f, "{id}"),
+        }
+    }
+}
+
+/// As the command line has it.
+impl FromStr for Vlan {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = match text.parse::<i64>() {
+            Ok(number) => Self::deserialize(number.into_deserializer()),
+            Err(_) => Self::deserialize(text.into_deserializer()),
+        };
+        read.map_err(|error: de::value::Error| error.to_string())
     }
 }
 

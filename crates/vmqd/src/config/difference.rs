@@ -196,7 +196,7 @@ fn networks(config: &Config) -> Vec<NetworkConfig> {
 }
 
 /// The keys at the top that have other values.
-fn changed_keys<T: Serialize>(before: &T, after: &T) -> Vec<String> {
+pub(crate) fn changed_keys<T: Serialize>(before: &T, after: &T) -> Vec<String> {
     let [before, after] = [before, after].map(|value| match serde_json::to_value(value) {
         Ok(Value::Object(object)) => object,
         _ => serde_json::Map::new(),

@@ -29,13 +29,13 @@ mod wanted;
 
 pub(crate) use self::address::{AddressFilter, Station, Vlan};
 pub(crate) use self::assignment::Assignment;
-pub(crate) use self::difference::{Changes, Difference};
+pub(crate) use self::difference::{Changes, Difference, changed_keys};
 pub(crate) use self::document::Document;
 pub(crate) use self::judge::{ApiPlan, check_name};
 pub(crate) use self::load::{Loaded, load, read};
 pub(crate) use self::mistake::{Kind, Mistake, Mistakes, Path, Step};
 pub(crate) use self::rejected::Rejected;
-pub(crate) use self::save::{SaveError, rewrite};
+pub(crate) use self::save::{SaveError, rewrite, toml_text};
 pub(crate) use self::wanted::{
     CONTROL_SOCKET, Config, DEFAULT_NETWORK, Mode, NetworkConfig, PortConfig, SwitchConfig,
     socket_in,

@@ -214,6 +214,11 @@ fn set(table: &mut dyn TableLike, key: &str, value: &Json) {
     }
 }
 
+/// A value as a file has it in one line.
+pub(crate) fn toml_text(json: &Json) -> String {
+    to_toml(json).map_or(String::new(), |value| value.to_string())
+}
+
 /// `None` for what is not there. An address without a VLAN is written as its text.
 fn to_toml(json: &Json) -> Option<Value> {
     Some(match json {

@@ -14,7 +14,7 @@ const UNITS: [(&str, u128); 9] = [
 ];
 
 /// The most digits on either side of the point: with the largest unit still far below what 128 bits hold.
-const MAX_DIGITS: usize = 18;
+const MAX_DIGITS: usize = 20;
 
 /// Reads a whole number, with a unit or without; `None` if it is none.
 pub(super) fn number(text: &str) -> Option<i128> {
@@ -60,7 +60,7 @@ mod tests {
             ("10 G", 10_000_000_000),
             ("-3", -3),
             ("0.001k", 1),
-            ("18446744073709551", 18_446_744_073_709_551),
+            ("18446744073709551615", 18_446_744_073_709_551_615),
         ] {
             assert_eq!(number(text), Some(expected), "{text}");
         }
@@ -83,7 +83,7 @@ mod tests {
             "--1",
             "1.2.3",
             "١",
-            "9999999999999999999",
+            "999999999999999999999",
         ] {
             assert_eq!(number(text), None, "{text}");
         }

@@ -16,8 +16,6 @@
 //! * Whatever is not carried out is answered with a [`problem`] document.
 
 mod bodies;
-// The command line is about to ask all of it.
-#[allow(dead_code)]
 mod client;
 mod condition;
 mod counters;
@@ -53,22 +51,15 @@ use std::sync::Arc;
 use axum::middleware;
 use axum::serve::ListenerExt;
 
-pub(crate) use self::client::{Client, ClientError};
+pub(crate) use self::client::{Client, ClientError, Told};
+pub(crate) use self::events::{EventList, EventView};
+pub(crate) use self::explain::Question;
+pub(crate) use self::filters::{Filter, NewFilter};
+pub(crate) use self::settings::Setting;
 pub(crate) use self::token::Token;
 pub(crate) use self::view::{
     FilterView, GroupView, GroupsView, NetworkView, PairView, PortCounters, PortView, QueueView,
     RuleView, StatusView, Traffic, WorkerView,
-};
-#[allow(unused_imports)]
-pub(crate) use self::{
-    client::{Etag, Told},
-    counters::Counters,
-    events::{EventList, EventView},
-    explain::Question,
-    file::Saved,
-    filters::{Filter, NewFilter},
-    problem::{MemberError, Problem},
-    settings::Setting,
 };
 use crate::live::Live;
 

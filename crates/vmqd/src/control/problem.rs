@@ -226,14 +226,19 @@ impl fmt::Display for Problem {
     }
 }
 
-/// `filters/0/mac: it belongs to ...: give each machine its own`
+/// `filters.0.mac: it belongs to ...: give each machine its own`
 impl fmt::Display for MemberError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self
             .pointer
             .as_deref()
-            .and_then(|pointer| pointer.strip_prefix("#/"));
-        let parts = [place, Some(&*self.detail), self.remedy.as_deref()];
+            .and_then(|pointer| pointer.strip_prefix("#/"))
+            .map(|pointer| pointer.replace('/', "."));
+        let parts = [
+            place.as_deref(),
+            Some(&*self.detail),
+            self.remedy.as_deref(),
+        ];
         let said: Vec<_> = parts.into_iter().flatten().collect();
         f.write_str(&said.join(": "))
     }

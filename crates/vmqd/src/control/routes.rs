@@ -19,7 +19,6 @@ use crate::live::Live;
 /// Paths that the client asks, beside those of the settings.
 pub(super) const STATUS: &str = "/v1/status";
 pub(super) const FILTERS: &str = "/v1/filters";
-pub(super) const COUNTERS: &str = "/v1/counters";
 pub(super) const EVENTS: &str = "/v1/events";
 pub(super) const EXPLAIN: &str = "/v1/explain";
 pub(super) const RELOAD: &str = "/v1/reload";
@@ -158,7 +157,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .succeeds(&[StatusCode::NO_CONTENT])
         .fails(&[Kind::NotFound, Kind::Conflict]),
         reads(
-            COUNTERS,
+            "/v1/counters",
             ("listCounters", "The counters of all ports and workers"),
             counters::list,
         ),

@@ -72,7 +72,7 @@ pub(super) fn make<T: Setting>(
     let made = edit(live, |config, place| {
         if find::<T>(config, wanted.name()).is_ok() {
             let detail = format!("{} `{}` is there already", T::WHAT, wanted.name());
-            let remedy = "choose another name, or change that one with PUT or PATCH";
+            let remedy = "choose another name, or change that one";
             return Err(Problem::new(Kind::Conflict, detail, remedy).into());
         }
         Ok(put(config, place, wanted))
@@ -230,7 +230,7 @@ impl Setting for NetworkConfig {
     fn check_removable(config: &Config, name: &str) -> Result<(), Problem> {
         if name == DEFAULT_NETWORK {
             let detail = format!("network `{name}` is always there");
-            let remedy = "to put its defaults back, PUT an empty object";
+            let remedy = "put its defaults back instead";
             return Err(Problem::new(Kind::Conflict, detail, remedy));
         }
         let ports = config.ports.iter().filter(|port| port.network == name);

@@ -4,6 +4,7 @@
 
 mod api;
 mod ask;
+mod change;
 mod demo;
 mod look;
 mod program;

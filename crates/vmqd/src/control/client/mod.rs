@@ -18,13 +18,12 @@ use tokio::runtime::Runtime;
 
 use self::exchange::{Answer, whole};
 pub(crate) use self::follow::Told;
-use super::counters::Counters;
 use super::events::EventList;
 use super::explain::Question;
 use super::file::Saved;
 use super::filters::{Filter, Filters, NewFilter};
 use super::problem::Problem;
-use super::routes::{COUNTERS, EVENTS, EXPLAIN, FILTERS, RELOAD, SAVE, STATUS};
+use super::routes::{EVENTS, EXPLAIN, FILTERS, RELOAD, SAVE, STATUS};
 use super::settings::Setting;
 use super::view::StatusView;
 use crate::config::{CONTROL_SOCKET, Changes, socket_in};
@@ -123,10 +122,6 @@ impl Client {
     pub(crate) fn clear_filter(&self, id: &str) -> Result<(), ClientError> {
         let path = format!("{FILTERS}/{}", segment(id));
         self.ask(Method::DELETE, &path, None, Vec::new()).map(drop)
-    }
-
-    pub(crate) fn counters(&self) -> Result<Counters, ClientError> {
-        self.read_at(COUNTERS)
     }
 
     /// What has happened after the event of this number.

@@ -43,6 +43,21 @@ fn a_file_is_read_again_and_applied() {
 }
 
 #[test]
+fn a_reload_does_not_reach_ports_whose_settings_stay() {
+    let text = |mtu| {
+        format!("[[port]]\nname = 'a'\n[[port]]\nname = 'b'\n[[port]]\nname = 'c'\nmtu = {mtu}\n")
+    };
+    let (lab, path) = with_file(&text(1000));
+    check_unharmed(&lab, || {
+        for mtu in 1001..1061 {
+            fs::write(&path, text(mtu)).unwrap();
+            let changes = lab.live.reload().unwrap();
+            assert_eq!(changes.to_string(), "ports: c changed (mtu), 2 unchanged");
+        }
+    });
+}
+
+#[test]
 fn a_wrong_file_changes_nothing_and_says_where() {
     let (lab, path) = with_file("[[port]]\nname = 'a'\n");
     let before = lab.observed();

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use switch::policy::VlanMode;
+use switch::{News, Occurrence};
 use tempfile::TempDir;
 use testkit::frames::{Arrivals, Builder, check};
 use testkit::frontend::Frontend;
@@ -201,50 +202,24 @@ fn a_change_that_fails_at_its_end_is_undone_whole() {
     }
 }
 
-/// A guest on each of two ports, and every frame from one to the other while others come, go and change.
-#[test]
-fn a_port_whose_settings_do_not_change_does_not_lose_a_frame() {
-    let lab = Lab::new(named(&["a", "b", "c"]));
+/// Every frame of a guest on port `a` arrives at one on port `b` while `change` changes other ports, and neither notices.
+fn check_unharmed(lab: &Lab, change: impl FnOnce() + Send) {
+    let config = lab.live.config();
     let attach = |name: &str| {
         let guest = Guest::new(GuestOptions::default()).unwrap();
-        let path = lab.path(&format!("{name}.sock"));
+        let path = config.socket(config.port(name).unwrap());
         let mut frontend = Frontend::connect(path, PATIENCE).unwrap();
         frontend.attach(&guest).unwrap();
         (guest, frontend)
     };
     let (mut a, _a) = attach("a");
     let (mut b, _b) = attach("b");
+    let mut events = lab.live.events();
     let (from, to) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
     let is_over = AtomicBool::new(false);
     let arrived = thread::scope(|scope| {
         let changes = scope.spawn(|| {
-            for round in 0..60_u16 {
-                let name = format!("n{round}");
-                lab.edit(|config| {
-                    let port = &mut config.ports[2];
-                    port.policy.vlan = VlanMode::Access(VlanId(round + 1));
-                    port.mtu = Some(1000 + round);
-                    if round % 3 == 0 {
-                        port.network = "default".to_owned();
-                    }
-                    config
-                        .networks
-                        .retain(|network| round % 3 != 0 || !network.name.starts_with('n'));
-                    if round % 3 == 1 {
-                        let policy = Default::default();
-                        config.networks.push(NetworkConfig {
-                            name: name.clone(),
-                            policy,
-                        });
-                        config.ports[2].network = name.clone();
-                    }
-                    config.ports.truncate(3);
-                    if round % 2 == 0 {
-                        config.ports.push(PortConfig::named("d"));
-                    }
-                })
-                .unwrap();
-            }
+            change();
             is_over.store(true, Ordering::Relaxed);
         });
         let mut arrivals = Arrivals::default();
@@ -282,6 +257,47 @@ fn a_port_whose_settings_do_not_change_does_not_lose_a_frame() {
     }
     assert_eq!(port("a").counters.from_guest.frames, arrived);
     assert!(port("a").is_up && port("b").is_up);
+    let News { missed, events } = events.take(usize::MAX);
+    assert_eq!(missed, 0);
+    for Occurrence { event, .. } in events {
+        let event = serde_json::to_value(event).unwrap();
+        let is_of_other = event["port"] != "a" && event["port"] != "b";
+        assert!(is_of_other || event["kind"] == "address_learned", "{event}");
+    }
+}
+
+#[test]
+fn a_port_whose_settings_do_not_change_does_not_lose_a_frame() {
+    let lab = Lab::new(named(&["a", "b", "c"]));
+    check_unharmed(&lab, || {
+        for round in 0..60_u16 {
+            let name = format!("n{round}");
+            lab.edit(|config| {
+                let port = &mut config.ports[2];
+                port.policy.vlan = VlanMode::Access(VlanId(round + 1));
+                port.mtu = Some(1000 + round);
+                if round % 3 == 0 {
+                    port.network = "default".to_owned();
+                }
+                config
+                    .networks
+                    .retain(|network| round % 3 != 0 || !network.name.starts_with('n'));
+                if round % 3 == 1 {
+                    let policy = Default::default();
+                    config.networks.push(NetworkConfig {
+                        name: name.clone(),
+                        policy,
+                    });
+                    config.ports[2].network = name.clone();
+                }
+                config.ports.truncate(3);
+                if round % 2 == 0 {
+                    config.ports.push(PortConfig::named("d"));
+                }
+            })
+            .unwrap();
+        }
+    });
 }
 
 #[test]
