@@ -66,6 +66,13 @@ impl Handset {
         self.mailbox.post(Command::Detach(port, pair, reply));
         ring.recv().ok().flatten()
     }
+
+    /// As [`Handset::detach`], for good: what is on the ring's line is lost.
+    pub(crate) fn end(&self, port: PortId, pair: usize) -> Option<Box<Ring>> {
+        let (reply, ring) = channel();
+        self.mailbox.post(Command::End(port, pair, reply));
+        ring.recv().ok().flatten()
+    }
 }
 
 impl Switch {
@@ -316,7 +323,7 @@ impl Switch {
     pub fn stop_from_guest(&self, port: PortId, pair: usize) -> Option<Box<dyn FromGuest>> {
         let mut state = self.state();
         let sender = state.set_sender(port, pair, None)?;
-        let ring = self.workers[sender.worker].detach(port, pair)?;
+        let ring = self.workers[sender.worker].end(port, pair)?;
         Some(ring.from_guest)
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Sent {
     count: u32,
     /// Sent again and again once there is nothing else.
     pub(crate) endless: Option<Vec<u8>>,
+    /// Of its frames, the first so many are held.
+    held: usize,
     /// Frames that the guest has had back.
     pub(crate) completed: usize,
     pub(crate) is_armed: bool,
@@ -35,6 +37,10 @@ impl Sent {
     pub(crate) fn push(&mut self, frame: &[u8]) {
         self.frames.push_back((self.count, frame.to_vec()));
         self.count += 1;
+    }
+
+    fn has_more(&self) -> bool {
+        self.frames.len() > self.held || self.endless.is_some()
     }
 }
 
@@ -81,6 +87,8 @@ impl Sender {
 impl FromGuest for Sender {
     fn pull<'p>(&mut self, pull: Pull<'_, 'p>) -> Result<NblQueue<'p>, Fault> {
         let mut sent = self.sent.lock().unwrap();
+        assert!(sent.has_more() || sent.held > 0, "a pull in vain");
+        sent.held = 0;
         let (mut frames, mut bytes) = (NblQueue::new(), 0);
         while frames.len() < pull.frames && bytes < pull.bytes {
             let at = frames.len();
@@ -115,11 +123,12 @@ impl FromGuest for Sender {
         Ok(true)
     }
 
-    fn hold(&mut self, _: &NblQueue<'_>) {}
+    fn hold(&mut self, waiting: &NblQueue<'_>) {
+        self.sent().held = waiting.len();
+    }
 
     fn has_more(&self) -> bool {
-        let sent = self.sent();
-        !sent.frames.is_empty() || sent.endless.is_some()
+        self.sent().has_more()
     }
 
     fn arm(&mut self) -> bool {

@@ -57,6 +57,10 @@ pub enum DropReason {
     MulticastStorm,
     /// One frame too many to a station that no filter knows.
     UnknownUnicastStorm,
+    /// The sender's line lost it ([`crate::policy::Impairment`]), or had it still when its ring stopped.
+    LineLoss,
+    /// The sender's line had no room for one more.
+    LineFull,
     /// The receiver's port failed or closed while the frame was on its way.
     ReceiverGone,
     /// The sender's memory vanished while the frame was copied.
@@ -65,7 +69,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::NoBuffers,
         Self::BuffersTooSmall,
         Self::MtuExceeded,
@@ -89,6 +93,8 @@ impl DropReason {
         Self::BroadcastStorm,
         Self::MulticastStorm,
         Self::UnknownUnicastStorm,
+        Self::LineLoss,
+        Self::LineFull,
         Self::ReceiverGone,
         Self::SenderGone,
     ];
@@ -120,6 +126,8 @@ impl DropReason {
             Self::BroadcastStorm => "broadcast-storm",
             Self::MulticastStorm => "multicast-storm",
             Self::UnknownUnicastStorm => "unknown-unicast-storm",
+            Self::LineLoss => "line-loss",
+            Self::LineFull => "line-full",
             Self::ReceiverGone => "receiver-gone",
             Self::SenderGone => "sender-gone",
         }

@@ -32,6 +32,7 @@ mod ethernet;
 mod event;
 pub mod explain;
 mod learning;
+mod line;
 mod mailbox;
 mod memory;
 mod meter;

@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Attach(Box<Ring>, Sender<Result<(), (Box<Ring>, io::Error)>>),
     /// Give the from-guest ring of a port's pair back, with the frames it holds. `None` if there is none.
     Detach(PortId, usize, Sender<Option<Box<Ring>>>),
+    /// As `Detach`, for good.
+    End(PortId, usize, Sender<Option<Box<Ring>>>),
     /// End.
     Stop,
 }

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use nbl::{NblQueue, Pool};
+use shmem::BlockTable;
+
+use crate::line::{Line, Transit};
 use crate::port::{FromGuest, Receiver};
 use crate::shares::Share;
 use crate::snapshot::Snapshot;
-use crate::{PortId, clock};
+use crate::{Fault, Lane, PortId, Pull, clock};
 
 /// How long a ring is polled after its last frame before the guest is asked to kick: about what being woken costs.
 const LONGEST_SPIN: Duration = Duration::from_micros(25);
@@ -34,6 +38,8 @@ pub(crate) struct Ring {
     /// Until when it is not to be looked at, while no worker has it.
     pub(crate) until: Option<Instant>,
     pub(crate) share: Share,
+    /// What lies between the guest's ring and the switch, if its line is a bad one.
+    pub(crate) transit: Option<Box<Transit>>,
 }
 
 /// How long a ring rests whose frames all go to a receiver that nobody waits for any more. What is sent to nobody shall not
@@ -98,7 +104,75 @@ impl Ring {
             rest: None,
             until: None,
             share: Share::default(),
+            transit: None,
         }
+    }
+
+    /// Its port's line is this one now, or a good one: true if it was another one.
+    pub(crate) fn follow(&mut self, line: Option<&Arc<Line>>) -> bool {
+        if let Some(transit) = &mut self.transit {
+            return transit.follow(line);
+        }
+        let transit = line.map(|line| Transit::new(line, self.pair, self.held > 0));
+        self.transit = transit.map(Box::new);
+        self.transit.is_some()
+    }
+
+    /// Takes what the guest has sent in on its line, if that is a bad one.
+    ///
+    /// # Errors
+    /// The guest's fault.
+    #[inline]
+    pub(crate) fn take_in(
+        &mut self,
+        pool: &mut Pool,
+        blocks: &BlockTable,
+        lane: &Lane,
+    ) -> Result<(), Fault> {
+        let Some(transit) = &mut self.transit else {
+            return Ok(());
+        };
+        if transit.is_over() {
+            self.transit = None;
+            return Ok(());
+        }
+        transit.take_in(&mut *self.from_guest, pool, blocks, lane)?;
+        pool.reset();
+        Ok(())
+    }
+
+    /// [`FromGuest::pull`], of the guest's ring or of what has come over its line.
+    #[inline]
+    pub(crate) fn pull<'p>(&mut self, pull: Pull<'_, 'p>) -> Result<NblQueue<'p>, Fault> {
+        match &mut self.transit {
+            None => self.from_guest.pull(pull),
+            Some(transit) => Ok(transit.pull(pull)),
+        }
+    }
+
+    /// [`FromGuest::complete`], likewise: over a line, the guest was told before.
+    #[inline]
+    pub(crate) fn complete(&mut self, done: &NblQueue<'_>, lane: &Lane) -> Result<(), Fault> {
+        match &mut self.transit {
+            None => lane.called(self.from_guest.complete(done)?),
+            Some(transit) => transit.complete(done),
+        }
+        Ok(())
+    }
+
+    /// [`FromGuest::hold`], likewise.
+    pub(crate) fn hold(&mut self, waiting: &NblQueue<'_>) {
+        match &mut self.transit {
+            None => self.from_guest.hold(waiting),
+            Some(transit) => transit.hold(waiting),
+        }
+    }
+
+    /// Whether there is something to do for it, beside what it holds.
+    #[inline]
+    pub(crate) fn has_more(&self) -> bool {
+        let has_come = |transit: &Transit| transit.has_more();
+        self.from_guest.has_more() || self.transit.as_deref().is_some_and(has_come)
     }
 
     /// Whether it is to be left alone for a while longer: its receiver has no more buffers than before.
@@ -119,7 +193,7 @@ impl Ring {
     #[inline]
     pub(crate) fn is_stuck(&self, snapshot: &Snapshot, start: Instant) -> bool {
         self.held > 0
-            && (self.held == nbl::BURST || !self.from_guest.has_more())
+            && (self.held == nbl::BURST || !self.has_more())
             && self.wait.is_some_and(|wait| wait.goes_on(snapshot, start))
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn run(
 ) -> Result<Outcome, Fault> {
     let most = ring.share.limit(most);
     let outcome = turn::run(bench, snapshot, port, ring, most)?;
-    ring.share.took(&outcome, ring.from_guest.has_more());
+    ring.share.took(&outcome, ring.has_more());
     Ok(outcome)
 }
 

@@ -119,6 +119,7 @@ pub(crate) fn run(
         return Ok(Outcome::default());
     };
     let lane = port.counters.lane(bench.worker);
+    ring.take_in(&mut bench.pool, &snapshot.blocks, lane)?;
     let offloads = Cell::new(false);
     let pull = Pull {
         pool: &bench.pool,
@@ -127,7 +128,7 @@ pub(crate) fn run(
         bytes: most.bytes,
         offloads: &offloads,
     };
-    let frames = ring.from_guest.pull(pull)?;
+    let frames = ring.pull(pull)?;
     ring.held = 0;
     if frames.is_empty() {
         return Ok(Outcome::default());
@@ -180,7 +181,7 @@ pub(crate) fn run(
     lane.taken(done.len() as u64, bytes, lookahead_bytes);
     switched?;
     if !done.is_empty() {
-        lane.called(ring.from_guest.complete(&done)?);
+        ring.complete(&done, lane)?;
     }
     if unheard.0 == done.len() {
         let since = |wait| (wait, clock::now());
@@ -188,7 +189,7 @@ pub(crate) fn run(
     }
     if !held.is_empty() {
         lane.held(held.len() as u64);
-        ring.from_guest.hold(&held);
+        ring.hold(&held);
         ring.held = held.len();
         ring.wait = waits.for_one();
     }

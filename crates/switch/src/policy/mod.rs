@@ -57,6 +57,7 @@ pub(crate) use self::terms::Terms;
 pub use self::values::{IpPrefix, PortRange, ValueError, VlanSet};
 pub(crate) use self::vlan::{Class, Form, Vlans};
 pub(crate) use self::witness::{Senses, Witness};
+use crate::line::{Line, Store};
 use crate::turn::BURST_BYTES;
 
 /// A port's policy as the workers act on it.
@@ -85,6 +86,8 @@ pub(crate) struct Policy {
     pub(crate) to_guest: Option<Arc<Budget>>,
     /// What the guest may send to many.
     pub(crate) storm: Option<Arc<Storm>>,
+    /// What it sends over, if that is a bad line.
+    pub(crate) line: Option<Arc<Line>>,
     /// Its share of a worker's time, in relation to those of others; at least 1.
     pub(crate) weight: u8,
 }
@@ -92,11 +95,13 @@ pub(crate) struct Policy {
 impl Policy {
     /// Compiles what is asked of a port with such addresses, for a switch of `workers` workers. What it has used up of its
     /// budgets so far counts, as far as they are the same, and so do its rules.
+    /// `store` is for what is on its line.
     pub(crate) fn new(
         asked: &PortPolicy,
         filters: &[Filter],
         workers: usize,
         before: Option<&Self>,
+        store: Option<&Arc<Store>>,
         now: Instant,
     ) -> Self {
         let Bandwidth {
@@ -138,6 +143,11 @@ impl Policy {
                 asked.storm,
                 before.and_then(|before| before.storm.as_ref()),
                 now,
+            ),
+            line: Line::new(
+                asked.impairment,
+                before.and_then(|before| before.line.as_ref()),
+                store,
             ),
             weight: minimum_weight.unwrap_or(1).max(1),
         }

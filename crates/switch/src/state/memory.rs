@@ -6,7 +6,9 @@ use shmem::{Handle, Mapping};
 use vmq::{NdisStatus, Usage};
 
 use super::State;
+use crate::line::{self, Store};
 use crate::memory::Block;
+use crate::policy::Impairment;
 use crate::port::PortId;
 use crate::spec::PortError;
 
@@ -21,6 +23,40 @@ impl State {
             Some(Some(default)) => self.memory.of_host(&default.engine, usage, mapping),
             _ => Err(NdisStatus::FAILURE),
         }
+    }
+
+    /// Memory for the line of a port that is asked to be a bad one: what another port had before, if there is some.
+    pub(super) fn store_for(
+        &mut self,
+        port: &str,
+        asked: &Impairment,
+    ) -> Result<Option<Arc<Store>>, PortError> {
+        if asked.is_none() {
+            return Ok(None);
+        }
+        // Nobody else has it: neither a port nor a ring whose last frames are still on it.
+        let spare = |store: &mut Arc<Store>| Arc::get_mut(store).is_some();
+        if let Some(at) = self.stores.iter_mut().position(spare) {
+            return Ok(Some(self.stores[at].clone()));
+        }
+        let refused = |why: String, status| PortError::Refused {
+            what: format!("memory for the line of port {port:?}{why}"),
+            status,
+        };
+        let mapping = Mapping::anonymous(line::SIZE)
+            .map_err(|error| refused(format!(" ({error})"), NdisStatus::RESOURCES))?;
+        let handle = self
+            .register_host(Usage::Other, &mapping)
+            .map_err(|status| refused(String::new(), status))?;
+        let store = Arc::new(Store::new(mapping, handle));
+        self.stores.push(store.clone());
+        Ok(Some(store))
+    }
+
+    /// How many lines have memory.
+    #[cfg(test)]
+    pub(crate) fn lines(&self) -> usize {
+        self.stores.len()
     }
 
     /// Memory of the machine behind a port.

@@ -21,6 +21,7 @@ use self::port::{Pair, Port};
 use crate::balance;
 use crate::control::Handset;
 use crate::event::{Event, EventLog};
+use crate::line::Store;
 use crate::mailbox::Command;
 use crate::memory::Memory;
 use crate::policy::{self, Misfit, NetworkPolicy};
@@ -31,6 +32,8 @@ use crate::{Counters, MAX_NETWORKS, MAX_PORTS, Totals};
 
 pub(crate) struct State {
     memory: Memory,
+    /// Memory of lines: of those that are in use, and of others that were.
+    stores: Vec<Arc<Store>>,
     networks: Vec<Option<Network>>,
     ports: Vec<Option<Port>>,
     /// The CPU of each worker.
@@ -58,6 +61,7 @@ impl State {
         );
         Self {
             memory: Memory::new(),
+            stores: Vec::new(),
             networks: vec![Some(default)],
             ports: Vec::new(),
             gone: vec![Totals::default(); workers.len()],
@@ -118,6 +122,7 @@ impl State {
         }
         self.check(&spec.name, &spec.settings)?;
         let counters = Arc::new(Counters::new(self.workers.len()));
+        let store = self.store_for(&spec.name, &spec.settings.policy.impairment)?;
         let Some(Some(network)) = self.networks.get_mut(usize::from(spec.network.0)) else {
             return Err(PortError::UnknownNetwork(spec.network));
         };
@@ -126,7 +131,7 @@ impl State {
             port: spec.name.clone(),
             network: network.name.clone(),
         };
-        let port = Port::allocate(spec, counters, network)?;
+        let port = Port::allocate(spec, counters, store, network)?;
         self.log.note(added);
         port.tell_filters(&[], &self.log);
         let network = port.network;
@@ -147,11 +152,18 @@ impl State {
             return Ok(());
         }
         self.check(&port.name, &settings)?;
+        let (name, impairment) = (port.name.clone(), settings.policy.impairment);
+        let store = if port.has_store() {
+            None
+        } else {
+            self.store_for(&name, &impairment)?
+        };
         let log = self.log.clone();
         let (port, network) = self.find(id).ok_or(PortError::Unknown(id))?;
+        port.give_store(store);
         let before = port.change(id, settings, network)?;
         port.tell_filters(&before, &log);
-        let (name, network) = (port.name.clone(), port.network);
+        let network = port.network;
         self.find_mirrors(network);
         self.publish_and_wait(workers);
         self.keep_to_affinity(id, workers);
@@ -165,7 +177,7 @@ impl State {
         if let Some(link) = &port.link {
             link.gate.fail(&Fault::new("the port was removed"));
             for (pair, sender) in link.senders() {
-                workers[sender.worker].detach(id, pair);
+                workers[sender.worker].end(id, pair);
             }
         }
         self.free(id, workers);

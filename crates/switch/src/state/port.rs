@@ -6,6 +6,7 @@ use vmq::{Affinity, AllocateQueue, Filter, FilterId, Learning, QueueChange, Queu
 
 use super::network::{CONTROL, Network, report};
 use crate::event::{Event, EventLog};
+use crate::line::Store;
 use crate::policy::{Direction, Policy, PortPolicy, filter_in};
 use crate::port::{Entry, FaultSink, Gate, Mirroring, PortId, Receiver, ToGuest};
 use crate::ring::Load;
@@ -24,6 +25,8 @@ pub(super) struct Port {
     pub(super) policy: Arc<Policy>,
     /// The port that is named in its policy to get copies, while there is one.
     mirror: Option<PortId>,
+    /// What is on its line, from when it first was a bad one.
+    store: Option<Arc<Store>>,
     pub(super) link: Option<Link>,
     pub(super) last_fault: Option<String>,
 }
@@ -56,6 +59,7 @@ impl Port {
     pub(super) fn allocate(
         spec: PortSpec,
         counters: Arc<Counters>,
+        store: Option<Arc<Store>>,
         network: &mut Network,
     ) -> Result<Self, PortError> {
         let PortSpec {
@@ -70,8 +74,10 @@ impl Port {
                 &filters_of(&settings),
                 counters.workers(),
                 None,
+                store.as_ref(),
                 clock::now(),
             )),
+            store,
             name,
             network: id,
             settings,
@@ -114,6 +120,7 @@ impl Port {
                 &filters_of(&settings),
                 self.counters.workers(),
                 Some(&self.policy),
+                self.store.as_ref(),
                 clock::now(),
             ));
         }
@@ -130,6 +137,15 @@ impl Port {
         self.enter(id);
         network.changed();
         Ok(before)
+    }
+
+    /// Gives its line memory, if it needs some.
+    pub(super) fn give_store(&mut self, store: Option<Arc<Store>>) {
+        self.store = store.or(self.store.take());
+    }
+
+    pub(super) fn has_store(&self) -> bool {
+        self.store.is_some()
     }
 
     /// Sets the filters that are new and clears those that are no more: never the other way round, so that there is no

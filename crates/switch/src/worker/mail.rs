@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Worker;
 use crate::doorbell::Token;
+use crate::line::Line;
 use crate::mailbox::Command;
 use crate::port::PortId;
 use crate::ring::Ring;
@@ -30,6 +31,9 @@ impl Worker {
                 Command::Detach(port, pair, reply) => {
                     let _ = reply.send(self.detach(port, pair));
                 }
+                Command::End(port, pair, reply) => {
+                    let _ = reply.send(self.end(port, pair));
+                }
                 Command::Stop => return false,
             }
         }
@@ -37,21 +41,23 @@ impl Worker {
     }
 
     /// What a ring's frames wait for may have another name from now on; and a ring that waits because of a bandwidth which
-    /// is another one now waits no longer.
+    /// is another one now waits no longer, nor one whose line is.
     pub(super) fn act_on(&mut self, snapshot: Arc<Snapshot>) {
         let before = std::mem::replace(&mut self.snapshot, snapshot);
         let budget = |snapshot: &Snapshot, port| {
             let budget = snapshot.port(port)?.policy.from_guest.as_ref();
             budget.map(Arc::as_ptr)
         };
-        for (at, ring) in self.rings.iter_mut().enumerate() {
-            let Some(ring) = ring else { continue };
+        for at in 0..self.rings.len() {
+            let Some(ring) = &mut self.rings[at] else {
+                continue;
+            };
             ring.wait = None;
+            let has_other_line = ring.follow(line_of(&self.snapshot, ring.port));
+            let has_other_budget = budget(&before, ring.port) != budget(&self.snapshot, ring.port);
             let token = Token(at as u32);
-            if budget(&before, ring.port) != budget(&self.snapshot, ring.port)
-                && self.timers.clear(token).is_some()
-            {
-                self.polled.push(token);
+            if (has_other_line || has_other_budget) && self.timers.clear(token).is_some() {
+                self.poll(token);
             }
         }
     }
@@ -66,6 +72,7 @@ impl Worker {
             return Err((ring, error));
         }
         ring.from_guest.disarm();
+        ring.follow(line_of(&self.snapshot, ring.port));
         if free.is_none() {
             self.rings.push(None);
             // So that a turn never allocates.
@@ -91,6 +98,8 @@ impl Worker {
         ring.until = self.timers.clear(Token(at as u32));
         if std::mem::take(&mut ring.pace.is_armed) {
             self.armed -= 1;
+            // Its guest may send before that.
+            ring.until = None;
         }
         self.polled.retain(|polled| polled.0 as usize != at);
         if let Some(kick) = ring.from_guest.kick() {
@@ -98,4 +107,19 @@ impl Worker {
         }
         Some(ring)
     }
+
+    /// Lets go of a ring that stops. What it holds is still its guest's, what is on its line is lost.
+    pub(super) fn end(&mut self, port: PortId, pair: usize) -> Option<Box<Ring>> {
+        let mut ring = self.detach(port, pair)?;
+        if let Some(transit) = &mut ring.transit
+            && let Some(port) = self.snapshot.port(port)
+        {
+            transit.lose(port.counters.lane(self.bench.worker));
+        }
+        Some(ring)
+    }
+}
+
+fn line_of(snapshot: &Snapshot, port: PortId) -> Option<&Arc<Line>> {
+    snapshot.port(port)?.policy.line.as_ref()
 }

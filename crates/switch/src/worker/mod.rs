@@ -24,6 +24,7 @@ use crate::Fault;
 use crate::balance::Alarm;
 use crate::clock;
 use crate::doorbell::{Doorbell, Token};
+use crate::line::Transit;
 use crate::mailbox::Mailbox;
 use crate::meter::Meter;
 use crate::ring::Ring;
@@ -196,7 +197,7 @@ impl Worker {
             return true;
         }
         let run = || {
-            if ring.held == 0 && !ring.from_guest.has_more() {
+            if ring.held == 0 && !ring.has_more() {
                 // Most looks find nothing, and the next ring's frame waits until this one's is over.
                 return Ok(Outcome::default());
             }
@@ -230,6 +231,10 @@ impl Worker {
                     if !ring.from_guest.arm() {
                         ring.pace.is_armed = true;
                         self.armed += 1;
+                        let due = |transit: &Transit| transit.next_due();
+                        if let Some(due) = ring.transit.as_deref().and_then(due) {
+                            self.timers.set(token, due);
+                        }
                         return false;
                     }
                     ring.from_guest.disarm();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use vmq::Tick;
 
 use super::{Idle, Worker, bump};
+use crate::doorbell::Token;
 use crate::turn::Outcome;
 use crate::{balance, clock};
 
@@ -30,8 +31,23 @@ impl Worker {
     pub(super) fn poll_due(&mut self) {
         let now = clock::now();
         while let Some(token) = self.timers.pop(now) {
-            self.polled.push(token);
+            self.poll(token);
         }
+    }
+
+    /// Polls a ring again that waited for a time, and perhaps for a kick too.
+    pub(super) fn poll(&mut self, token: Token) {
+        let ring = self
+            .rings
+            .get_mut(token.0 as usize)
+            .and_then(Option::as_mut);
+        let Some(ring) = ring else { return };
+        if std::mem::take(&mut ring.pace.is_armed) {
+            self.armed -= 1;
+            ring.from_guest.disarm();
+            ring.pace.worked();
+        }
+        self.polled.push(token);
     }
 
     /// Looks at the bell when it is due, and sleeps when there is nothing else to do.
@@ -64,6 +80,7 @@ impl Worker {
             rings,
             polled,
             armed,
+            timers,
             ..
         } = self;
         doorbell.wait(timeout, &mut |token| {
@@ -74,6 +91,7 @@ impl Worker {
                 *armed -= 1;
                 ring.from_guest.disarm();
                 ring.pace.woke(clock::now());
+                timers.clear(token);
                 polled.push(token);
             }
         });

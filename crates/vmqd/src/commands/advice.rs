@@ -75,6 +75,10 @@ const fn of(reason: DropReason) -> &'static str {
         DropReason::UnknownUnicastStorm => {
             "too many frames to stations that nobody knows: are these gone, or is something in its machine scanning?"
         }
+        DropReason::LineLoss => "its line is set to lose frames: see its `impairment`",
+        DropReason::LineFull => {
+            "more than its line holds: send less, or lower the delay or raise the rate of its `impairment`"
+        }
         DropReason::ReceiverGone => {
             "the receiver went away while they were on their way: nothing to do, unless it goes on"
         }

@@ -2,6 +2,7 @@
 
 mod bandwidth;
 mod competition;
+mod line;
 
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard};
