@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use switch::policy::{PortPolicy, VlanMode};
-use switch::{DropReason, Idle, PortSettings};
+use switch::policy::{Impairment, PortPolicy, VlanMode};
+use switch::{DropReason, Idle, PortId, PortSettings};
 use testkit::golden::{self, Golden};
 use testkit::guest::GuestOptions;
 use testkit::guest::features::{OFFLOADS, TO_GUEST_OFFLOADS};
@@ -108,6 +108,36 @@ fn work_passes_through_between_guests_that_take_it() {
     b.receives_nothing();
     let totals = bench.status(1).totals;
     assert_eq!((totals.segmented, totals.checksummed), (0, 0));
+}
+
+#[test]
+fn work_is_the_same_over_a_delayed_line() {
+    for takes_it in [true, false] {
+        let bench = bench(1, 2);
+        let policy = PortPolicy {
+            impairment: Impairment {
+                delay_ms: 1.0,
+                ..Impairment::default()
+            },
+            ..PortPolicy::default()
+        };
+        let late = PortSettings {
+            policy,
+            ..PortSettings::default()
+        };
+        bench.switch.set_port(PortId(0), late).unwrap();
+        let mut a = bench.attach(0, takes(OFFLOADS));
+        let mut b = bench.attach(1, takes(if takes_it { OFFLOADS } else { 0 }));
+        let cases = good();
+        cases.iter().for_each(|case| send_case(&mut a, case));
+        a.guest.flush();
+        if takes_it {
+            receive_undone(&mut b, &cases);
+        } else {
+            receive_finished(&mut b, &cases);
+        }
+        b.receives_nothing();
+    }
 }
 
 #[test]

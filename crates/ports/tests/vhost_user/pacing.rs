@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use switch::policy::{Bandwidth, PortPolicy, Rate, StormLimits};
+use switch::policy::{Bandwidth, Impairment, PortPolicy, Rate, StormLimits};
 use switch::{DropReason, Idle, PortId, PortSettings, PortStatus};
 use testkit::guest::GuestOptions;
 
@@ -230,4 +230,76 @@ fn guests_of_unequal_weight_get_all_that_they_send() {
         let its = arrived.iter().filter(|frame| frame[6..12] == *from);
         assert!(its.eq(&frames));
     }
+}
+
+fn delayed(delay_ms: f64) -> PortSettings {
+    with(PortPolicy {
+        impairment: Impairment {
+            delay_ms,
+            ..Impairment::default()
+        },
+        ..PortPolicy::default()
+    })
+}
+
+#[test]
+fn frames_on_a_line_come_late_whole_and_in_order_while_it_is_set_and_lifted() {
+    for packed in [false, true] {
+        let specs = vec![PortSettings::default(), PortSettings::default()];
+        let bench = Bench::with_ports(2, Idle::Adapt, specs);
+        let options = GuestOptions {
+            packed,
+            ..GuestOptions::default()
+        };
+        let [mut a, mut b] = [0, 1].map(|port| bench.attach(port, options));
+        introduce(&bench, &mut a, &mut b);
+        let frames: Vec<_> = (0..2000)
+            .map(|which| frame(B, A, which, if which % 50 == 7 { 60_000 } else { 1500 }))
+            .collect();
+        let arrived = std::thread::scope(|scope| {
+            scope.spawn(|| a.send_all(frames.iter().map(Vec::as_slice)));
+            scope.spawn(|| {
+                for round in 0..40 {
+                    let line = delayed([0.0, 0.2, 1.5][round % 3]);
+                    bench.switch.set_port(PortId(0), line).unwrap();
+                    let _ = bench.switch.move_from_guest(PortId(0), 0, round % 2);
+                }
+            });
+            b.receive(frames.len())
+        });
+        assert!(arrived == frames);
+        // On a line there is room for all of these.
+        assert_eq!(dropped(&bench.status(0)) + dropped(&bench.status(1)), 0);
+        bench.switch.set_port(PortId(0), delayed(50.0)).unwrap();
+        let start = Instant::now();
+        a.send_all([&frames[0][..]]);
+        assert_eq!(b.receive(1), frames[..1]);
+        assert!(start.elapsed() >= Duration::from_millis(50));
+        wait_until_asleep(&bench);
+    }
+}
+
+#[test]
+fn a_guest_that_leaves_takes_what_is_on_its_line_with_it_and_comes_back() {
+    let specs = vec![delayed(10_000.0), PortSettings::default()];
+    let bench = Bench::with_ports(1, Idle::Adapt, specs);
+    let mut b = bench.attach(1, GuestOptions::default());
+    let mut a = bench.attach(0, GuestOptions::default());
+    let frames: Vec<_> = (0..10)
+        .map(|which| frame(BROADCAST, A, which, 60))
+        .collect();
+    a.send_all(frames.iter().map(Vec::as_slice));
+    // They are on the line when they were copied to it, first bytes twice.
+    bench.wait_for(0, |port| port.totals.bytes_copied == 2 * 10 * 60);
+    drop(a);
+    let status = bench.wait_for(0, |port| dropped(port) > 0);
+    assert_eq!(status.totals.drops[DropReason::LineLoss as usize], 10);
+    assert_eq!(status.totals.from_guest_frames, 10);
+    let mut a = bench.attach(0, GuestOptions::default());
+    bench
+        .switch
+        .set_port(PortId(0), PortSettings::default())
+        .unwrap();
+    a.send_all([&frames[3][..]]);
+    assert_eq!(b.receive(1), frames[3..4]);
 }
