@@ -25,6 +25,8 @@ pub struct PortConfig<'a> {
     pub name: &'a str,
     /// The switch connects and the frontend listens.
     pub connects: bool,
+    /// Lines of the file beside these.
+    pub settings: &'a str,
 }
 
 impl<'a> PortConfig<'a> {
@@ -33,7 +35,14 @@ impl<'a> PortConfig<'a> {
         Self {
             name,
             connects: false,
+            settings: "",
         }
+    }
+
+    /// The same port with these settings: lines of the file.
+    #[must_use]
+    pub fn with(self, settings: &'a str) -> Self {
+        Self { settings, ..self }
     }
 }
 
@@ -82,19 +91,8 @@ impl Switch {
     }
 
     fn run(scratch: &Scratch, ports: &[PortConfig<'_>], more: &[&str]) -> Self {
-        let config = scratch.file("vmq.toml");
-        let mut text = String::new();
-        for port in ports {
-            let mode = if port.connects { "client" } else { "server" };
-            let _ = writeln!(
-                text,
-                "[[port]]\nname = \"{}\"\nmode = \"{mode}\"",
-                port.name
-            );
-        }
-        std::fs::write(&config, text)
-            .unwrap_or_else(|error| panic!("{}: {error}", config.display()));
         let folder = scratch.file("");
+        let config = write_config(&folder, ports);
         let arguments = [
             "run",
             "--config",
@@ -152,6 +150,33 @@ impl Switch {
             .unwrap_or_else(|| panic!("no port {name} in {status}"))
     }
 
+    /// Writes another configuration and has it read: `vmq reload`. What the command prints.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    pub fn reload(&mut self, ports: &[PortConfig<'_>]) -> String {
+        write_config(&self.folder, ports);
+        self.vmq(&["reload"])
+    }
+
+    /// Runs a command of `vmq` that asks this switch, and has to succeed. What it prints.
+    ///
+    /// # Panics
+    ///
+    /// If it fails.
+    pub fn vmq(&mut self, command: &[&str]) -> String {
+        self.process.assert_alive();
+        let folder = self.folder.to_string_lossy();
+        let output = vmq_output(&[command, &["--dir", &folder]].concat());
+        assert!(
+            output.status.success(),
+            "vmq {command:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.process.pid()
@@ -192,6 +217,21 @@ impl Drop for Switch {
             );
         }
     }
+}
+
+fn write_config(folder: &Path, ports: &[PortConfig<'_>]) -> PathBuf {
+    let config = folder.join("vmq.toml");
+    let mut text = String::new();
+    for port in ports {
+        let mode = if port.connects { "client" } else { "server" };
+        let _ = writeln!(
+            text,
+            "[[port]]\nname = \"{}\"\nmode = \"{mode}\"\n{}",
+            port.name, port.settings
+        );
+    }
+    std::fs::write(&config, text).unwrap_or_else(|error| panic!("{}: {error}", config.display()));
+    config
 }
 
 /// Runs `vmq` with these arguments to its end.

@@ -154,8 +154,8 @@ fn assert_lossless(stats: &[PortStats]) {
 
 fn start_switch(scratch: &Scratch, wiring: Wiring) -> Switch {
     let port = |name| PortConfig {
-        name,
         connects: wiring.switch_connects,
+        ..PortConfig::listening(name)
     };
     Switch::start(scratch, &[port("p0"), port("p1")])
 }
