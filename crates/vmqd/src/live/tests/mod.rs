@@ -72,6 +72,19 @@ impl Lab {
         ports.collect()
     }
 
+    /// What the switch says once that is what is expected of `config`, or when patience is at its end. A port that connected to a path on which
+    /// it is now to listen may have met itself there for a moment.
+    fn settled(&self, config: &Config) -> BTreeMap<String, (String, Vec<String>, bool)> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let observed = self.observed();
+            if observed == expected(config) || Instant::now() > end {
+                return observed;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// The names of the sockets.
     fn sockets(&self) -> Vec<PathBuf> {
         let listed = |dir: &Path| -> Vec<PathBuf> {
@@ -117,7 +130,7 @@ proptest! {
             let mut wanted = config;
             wanted.switch.dir = lab.scratch.path().to_path_buf();
             lab.live.apply(wanted.clone()).unwrap();
-            prop_assert_eq!(lab.observed(), expected(&wanted));
+            prop_assert_eq!(lab.settled(&wanted), expected(&wanted));
             prop_assert_eq!(lab.sockets(), server_sockets(&wanted));
             let networks = lab.live.switch.status().networks;
             let policies = networks.iter().map(|network| (&network.name, &network.policy));
