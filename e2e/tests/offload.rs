@@ -40,6 +40,10 @@ fn guests_without_offloads_do_their_own_work() {
     }
 }
 
+fn count(value: &Value) -> u64 {
+    value.as_u64().expect("a count")
+}
+
 /// What a port's guest was given.
 #[derive(Clone, Copy, Debug)]
 struct Traffic {
@@ -73,8 +77,7 @@ fn transfers(
     }
     let [a, b] = &mut guests;
     b.expect("iperf3 -s -D");
-    let mut drops = || ["a", "b"].map(|port| switch.port(port)["drops"].clone());
-    let drops_before = drops();
+    let drops_before = ["a", "b"].map(|port| switch.port(port)["drops"].clone());
     for (address, direction) in [
         ("10.9.0.2", ""),
         ("10.9.0.2", " --reverse"),
@@ -93,15 +96,22 @@ fn transfers(
         );
         assert!(bits > 1e6, "{command}: {report}");
     }
-    // A sender is held back, not robbed: whatever TCP sent again, it was not for a frame lost in the switch.
-    assert_eq!(drops(), drops_before);
     let traffic = ["a", "b"].map(|port| {
         let status = switch.port(port);
+        let drops_before = &drops_before[usize::from(port == "b")];
+        for (reason, dropped) in status["drops"].as_object().expect("drops by reason") {
+            let dropped = count(dropped) - count(&drops_before[reason]);
+            // A sender is held back, not robbed; but a guest whose machine had no CPU for longer than the hold is not waited for.
+            let most = match reason.as_str() {
+                "no-buffers" => count(&status["to_guest"]["frames"]) / 20,
+                _ => 0,
+            };
+            assert!(dropped <= most, "{dropped} of {reason}: {status}");
+        }
         assert_eq!(status["last_close"], Value::Null, "{status}");
         for reason in ["offload-not-negotiated", "bad-offload"] {
             assert_eq!(status["drops"][reason], 0, "{status}");
         }
-        let count = |value: &Value| value.as_u64().expect("a count");
         Traffic {
             frames: count(&status["to_guest"]["frames"]),
             bytes: count(&status["to_guest"]["bytes"]),
