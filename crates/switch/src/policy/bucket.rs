@@ -147,7 +147,8 @@ mod tests {
         #[test]
         fn a_taker_who_always_wants_more_gets_exactly_the_rate(
             per_second in 1..20_000_000_000u64,
-            depth in 0..100_000u64,
+            // At least what comes in a nanosecond: a shallower bucket runs over while one waits for the next whole one.
+            depth in 20..100_000u64,
             amounts in prop::collection::vec(1..70_000u64, 1..400),
         ) {
             let start = Instant::now();
