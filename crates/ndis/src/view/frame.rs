@@ -128,7 +128,7 @@ impl<'a> NetBuffer<'a> {
         Ok(copied)
     }
 
-    /// Whether the frame's members agree: its data lies within its MDLs, and begins at `DataOffset`.
+    /// Whether the frame's members agree: its MDLs come to an end, its data lies within them, and begins at `DataOffset`.
     ///
     /// # Errors
     /// The first member that disagrees.
@@ -139,27 +139,26 @@ impl<'a> NetBuffer<'a> {
         self.check_start(&self.position())
     }
 
-    /// Whether data that begins where `position` says begins at its `DataOffset`.
-    pub(super) fn check_start(self, position: &Position) -> Result<(), ViewError> {
-        let mut before = 0_u64;
+    /// Whether the data begins at `DataOffset`. Walks all MDLs: where they lead back into themselves, a place in them has more than
+    /// one offset.
+    fn check_start(self, position: &Position) -> Result<(), ViewError> {
+        let (mut before, mut start) = (0_u64, None);
         for mdl in self.mdls() {
             let mdl = mdl?;
             let bytes = u64::from(mdl.byte_count());
             if mdl.as_ptr() == position.current {
-                let into = u64::from(position.current_offset);
-                return if into > bytes {
-                    Err(ViewError::beyond(
-                        "NET_BUFFER.CurrentMdlOffset",
-                        into,
-                        bytes,
-                    ))
-                } else {
-                    position.check_offset(before.saturating_add(into))
-                };
+                start = Some((before, bytes));
             }
             before = before.saturating_add(bytes);
         }
-        if !position.current.is_null() {
+        if let Some((before, bytes)) = start {
+            let into = u64::from(position.current_offset);
+            if into > bytes {
+                let member = "NET_BUFFER.CurrentMdlOffset";
+                return Err(ViewError::beyond(member, into, bytes));
+            }
+            position.check_offset(before.saturating_add(into))
+        } else if !position.current.is_null() {
             let value = position.current as usize as u64;
             let wrong = Wrong::Unknown { value };
             Err(ViewError::new("NET_BUFFER.CurrentMdl", wrong))

@@ -94,8 +94,6 @@ impl NetBufferMut<'_> {
             length: length as usize,
             ..position
         };
-        // In a chain that leads back into itself, the place was perhaps found a round too late.
-        self.frame.check_start(&moved)?;
         // SAFETY: the frame is live and owned while it is borrowed.
         unsafe { raw::set_position(self.frame.as_ptr(), moved) };
         Ok(())

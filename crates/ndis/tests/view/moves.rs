@@ -41,19 +41,24 @@ fn a_frame_that_is_not_sound_is_not_moved() {
 }
 
 #[test]
-fn a_frame_is_not_moved_around_a_cycle_of_its_mdls() {
-    let arena = Arena::frame_over(&[20, 20, 0], 0, 40);
-    unsafe { (*arena.mdl(2)).Next = arena.mdl(1) };
-    let before = unsafe { *arena.frame(0) };
-    let mut nbl = unsafe { OwnedNbl::from_raw(arena.list(0), 0) }.unwrap();
-    let mut list = nbl.borrow_mut();
-    let mut frame = list.frames_mut().next().unwrap().unwrap();
-    assert_eq!(
-        frame.advance(40).unwrap_err().member,
-        "NET_BUFFER.DataOffset"
-    );
-    let after = unsafe { *arena.frame(0) };
-    assert_eq!(before.NetBufferHeader(), after.NetBufferHeader());
+fn a_frame_is_not_moved_in_mdls_that_lead_back_into_themselves() {
+    // Data in front of the cycle, and data that goes around in it.
+    for (start, length) in [(0, 40), (40, 30)] {
+        let arena = Arena::frame_over(&[20, 20, 20], start, 20);
+        unsafe {
+            (*arena.mdl(2)).Next = arena.mdl(1);
+            (*arena.frame(0)).stDataLength = length;
+        }
+        let before = unsafe { *arena.frame(0) };
+        let mut nbl = unsafe { OwnedNbl::from_raw(arena.list(0), 0) }.unwrap();
+        let mut list = nbl.borrow_mut();
+        let mut frame = list.frames_mut().next().unwrap().unwrap();
+        for moved in [frame.advance(20), frame.retreat(20), frame.advance(0)] {
+            assert_eq!(moved.unwrap_err().member, "MDL.Next");
+        }
+        let after = unsafe { *arena.frame(0) };
+        assert_eq!(before.NetBufferHeader(), after.NetBufferHeader());
+    }
 }
 
 #[test]
