@@ -13,7 +13,6 @@
 //! longer is the hot path, without setting up.
 #![forbid(unsafe_code)]
 
-use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
@@ -184,20 +183,4 @@ impl FromGuest for Guests {
     }
 
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}
-
-    fn has_more(&self) -> bool {
-        // It is to be pulled in every round.
-        true
-    }
-
-    fn arm(&mut self) -> bool {
-        // It is to be pulled in every round.
-        true
-    }
-
-    fn disarm(&mut self) {}
-
-    fn kick(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
 }

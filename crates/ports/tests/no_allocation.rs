@@ -3,7 +3,6 @@
 //! Allocations are counted by thread. A port that never has a frame is turned over by the same worker
 //! as two real ones, and reads the worker's count each time.
 
-use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,20 +37,6 @@ impl FromGuest for Observer {
     }
 
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}
-
-    fn has_more(&self) -> bool {
-        true
-    }
-
-    fn arm(&mut self) -> bool {
-        true
-    }
-
-    fn disarm(&mut self) {}
-
-    fn kick(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Ports for this crate's tests: a sender that plays a guest's ring, and a receiver that keeps what it is given.
 
 use std::collections::VecDeque;
-use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use nbl::{NblQueue, Pool, ReceiveChain};
@@ -139,10 +138,6 @@ impl FromGuest for Sender {
 
     fn disarm(&mut self) {
         self.sent().is_armed = false;
-    }
-
-    fn kick(&self) -> Option<BorrowedFd<'_>> {
-        None
     }
 }
 

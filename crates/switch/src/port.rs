@@ -41,6 +41,8 @@ pub struct Pull<'a, 'p> {
 }
 
 /// The sending half of a port, owned by one worker.
+///
+/// The provided methods are those of a half that nobody can kick: it is pulled in every round. A ring has its own.
 pub trait FromGuest: Any + Send {
     /// Takes at most one burst of frames, oldest first: those that [`FromGuest::hold`] kept, then new
     /// ones. A frame's [`nbl::Nbl::token`] is the port's own.
@@ -62,16 +64,22 @@ pub trait FromGuest: Any + Send {
     fn hold(&mut self, waiting: &NblQueue<'_>);
 
     /// Whether the guest has sent frames that were not pulled yet. A ring that has none and holds none is not pulled.
-    fn has_more(&self) -> bool;
+    fn has_more(&self) -> bool {
+        true
+    }
 
     /// Asks the guest to kick from now on. True when work is already there and no kick will come.
-    fn arm(&mut self) -> bool;
+    fn arm(&mut self) -> bool {
+        true
+    }
 
     /// Tells the guest that kicks are not needed: the worker looks by itself.
-    fn disarm(&mut self);
+    fn disarm(&mut self) {}
 
     /// What the guest kicks.
-    fn kick(&self) -> Option<BorrowedFd<'_>>;
+    fn kick(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// The receiving half of a port, shared by all workers.

@@ -1,6 +1,5 @@
 //! A queue that is freed while a worker is in the middle of a turn, and under traffic.
 
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -34,20 +33,6 @@ impl FromGuest for Lasting {
     }
 
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}
-
-    fn has_more(&self) -> bool {
-        true
-    }
-
-    fn arm(&mut self) -> bool {
-        true
-    }
-
-    fn disarm(&mut self) {}
-
-    fn kick(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
 }
 
 /// A turn that began under a table with the queue may still write its memory.

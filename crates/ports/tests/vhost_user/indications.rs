@@ -1,6 +1,5 @@
 //! What a receiver is handed: one chain for its queue at a time, in order, and each frame goes back once.
 
-use std::os::fd::BorrowedFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -85,20 +84,6 @@ impl FromGuest for Above {
 
     fn hold(&mut self, _waiting: &NblQueue<'_>) {
         panic!("every receiver takes every frame");
-    }
-
-    fn has_more(&self) -> bool {
-        true
-    }
-
-    fn arm(&mut self) -> bool {
-        true
-    }
-
-    fn disarm(&mut self) {}
-
-    fn kick(&self) -> Option<BorrowedFd<'_>> {
-        None
     }
 }
 

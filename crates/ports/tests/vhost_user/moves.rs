@@ -1,6 +1,5 @@
 //! From-guest rings change their worker while they run.
 
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -120,20 +119,6 @@ impl FromGuest for Busy {
     }
 
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}
-
-    fn has_more(&self) -> bool {
-        true
-    }
-
-    fn arm(&mut self) -> bool {
-        true
-    }
-
-    fn disarm(&mut self) {}
-
-    fn kick(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! A panic that slips through everything is caught at the turn: it closes the port it came from.
 
-use std::os::fd::BorrowedFd;
 use std::sync::mpsc::channel;
 
 use nbl::NblQueue;
@@ -23,20 +22,6 @@ impl FromGuest for Broken {
     }
 
     fn hold(&mut self, _waiting: &NblQueue<'_>) {}
-
-    fn has_more(&self) -> bool {
-        true
-    }
-
-    fn arm(&mut self) -> bool {
-        true
-    }
-
-    fn disarm(&mut self) {}
-
-    fn kick(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
 }
 
 #[test]
