@@ -7,9 +7,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use switch::policy::{
-    Action, Content, Direction, Guards, Packet, PortPolicy, Ports, Rule, Rules, Way,
-};
+use switch::policy::{Action, Content, Guards, Packet, PortPolicy, Ports, Rule, Rules, Way};
 use vmq::Mac;
 
 #[derive(Arbitrary, Debug)]
@@ -85,25 +83,14 @@ fn rules(input: &Input) -> [Rule; 2] {
         )
     };
     let [protocol, local_port, remote_port, local, remote] = input.rule;
-    let any = Rule {
-        action: Action::Deny,
-        direction: Direction::Both,
-        local_mac: None,
-        remote_mac: None,
-        local_address: None,
-        remote_address: None,
-        protocol: None,
-        local_port: None,
-        remote_port: None,
-    };
+    let any = Rule::any(Action::Deny);
     let made_up = Rule {
-        action: Action::Allow,
         local_address: address(local),
         remote_address: address(remote),
         protocol: protocol.map(|protocol| protocol as u8),
         local_port: port(local_port),
         remote_port: port(remote_port),
-        ..any.clone()
+        ..Rule::any(Action::Allow)
     };
     [made_up, any]
 }

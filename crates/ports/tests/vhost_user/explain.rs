@@ -329,15 +329,10 @@ fn fields(text: &str) -> Vec<u8> {
 #[test]
 fn an_explanation_reads_like_this() {
     let web = Rule {
-        action: Action::Deny,
         direction: Direction::ToGuest,
-        local_mac: None,
-        remote_mac: None,
-        local_address: None,
-        remote_address: None,
         protocol: Some(6),
         local_port: Some("80".parse().unwrap()),
-        remote_port: None,
+        ..Rule::any(Action::Deny)
     };
     let own = |mac, policy| PortSettings {
         filters: vec![Filter {

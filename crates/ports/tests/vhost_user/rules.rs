@@ -16,15 +16,8 @@ const B4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 
 fn rule(action: Action, direction: Direction) -> Rule {
     Rule {
-        action,
         direction,
-        local_mac: None,
-        remote_mac: None,
-        local_address: None,
-        remote_address: None,
-        protocol: None,
-        local_port: None,
-        remote_port: None,
+        ..Rule::any(action)
     }
 }
 

@@ -164,7 +164,7 @@ fn within(mode: &VlanMode, filter: &Filter) -> Result<(), Misfit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Action, Direction, VlanSet};
+    use crate::policy::{Action, VlanSet};
     use vmq::Mac;
 
     fn of(vlan: VlanMode, filters: &[VlanTest]) -> Result<(), Misfit> {
@@ -229,17 +229,7 @@ mod tests {
 
     #[test]
     fn a_rule_that_no_frame_can_match_is_refused() {
-        let rule = Rule {
-            action: Action::Deny,
-            direction: Direction::Both,
-            local_mac: None,
-            remote_mac: None,
-            local_address: None,
-            remote_address: None,
-            protocol: None,
-            local_port: None,
-            remote_port: None,
-        };
+        let rule = Rule::any(Action::Deny);
         let web = |protocol| Rule {
             remote_port: Some("80".parse().unwrap()),
             protocol,

@@ -118,6 +118,24 @@ pub struct Rule {
     pub remote_port: Option<PortRange>,
 }
 
+impl Rule {
+    /// One that every frame matches, whichever way it goes.
+    #[must_use]
+    pub fn any(action: Action) -> Self {
+        Self {
+            action,
+            direction: Direction::Both,
+            local_mac: None,
+            remote_mac: None,
+            local_address: None,
+            remote_address: None,
+            protocol: None,
+            local_port: None,
+            remote_port: None,
+        }
+    }
+}
+
 /// What a rule does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

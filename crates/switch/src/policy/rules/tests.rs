@@ -18,20 +18,6 @@ const STATIONS: [Mac; 3] = [
 const SCTP: u8 = 132;
 const PORTS: [u16; 3] = [22, 80, 443];
 
-fn rule(action: Action) -> Rule {
-    Rule {
-        action,
-        direction: Direction::Both,
-        local_mac: None,
-        remote_mac: None,
-        local_address: None,
-        remote_address: None,
-        protocol: None,
-        local_port: None,
-        remote_port: None,
-    }
-}
-
 /// What is in a frame.
 #[derive(Clone, Debug)]
 struct Known {
@@ -352,7 +338,7 @@ proptest! {
     #[test]
     fn what_is_allowed_on_a_shorter_look_is_allowed_on_a_longer_one(rule in rules(), frame in frames(), to_guest: bool) {
         let way = if to_guest { Way::ToGuest } else { Way::FromGuest };
-        let list = [Rule { direction: Direction::Both, ..rule }, self::rule(Action::Deny)];
+        let list = [Rule { direction: Direction::Both, ..rule }, Rule::any(Action::Deny)];
         let passes = |len: usize| matches!(ruled(&list, &frame[..len], way), Some((_, Action::Allow, _)));
         for seen in 14..frame.len() {
             prop_assert!(passes(seen) <= passes(frame.len()), "{} of {} bytes", seen, frame.len());
@@ -379,9 +365,9 @@ fn the_first_rule_that_matches_decides() {
         protocol: Some(packets::TCP),
         local_port: Some("80".parse().unwrap()),
         direction: Direction::ToGuest,
-        ..rule(Action::Allow)
+        ..Rule::any(Action::Allow)
     };
-    let list = [web, rule(Action::Deny)];
+    let list = [web, Rule::any(Action::Deny)];
     let frame = frame.frame();
     assert_eq!(
         ruled(&list, &frame, Way::ToGuest),
@@ -399,7 +385,7 @@ fn a_datagram_in_fragments_passes_where_it_is_allowed_and_not_where_it_is_denied
     let web = |action| Rule {
         protocol: Some(packets::UDP),
         remote_port: Some("443".parse().unwrap()),
-        ..rule(action)
+        ..Rule::any(action)
     };
     for is_v6 in [false, true] {
         let piece = |part, to| Known {
@@ -418,7 +404,7 @@ fn a_datagram_in_fragments_passes_where_it_is_allowed_and_not_where_it_is_denied
         let decide = |rules: &[Rule], part, to| {
             ruled(rules, &piece(part, to).frame(), Way::FromGuest).map(|(_, action, _)| action)
         };
-        let only = [web(Action::Allow), rule(Action::Deny)];
+        let only = [web(Action::Allow), Rule::any(Action::Deny)];
         assert_eq!(decide(&only, Piece::First, 443), Some(Action::Allow));
         assert_eq!(decide(&only, Piece::Later, 443), Some(Action::Allow));
         // Of another datagram the first piece does not pass, and without it the others are nothing.
@@ -440,7 +426,7 @@ fn denied_by(rule: u32) -> Mark {
 
 #[test]
 fn each_rule_counts_by_way_and_worker() {
-    let list = [rule(Action::Allow), rule(Action::Deny)];
+    let list = [Rule::any(Action::Allow), Rule::any(Action::Deny)];
     let rules = Rules::new(&list, &Rules::default(), 3);
     rules.count(0, Way::FromGuest, denied_by(1), 60);
     rules.count(2, Way::FromGuest, denied_by(1), 1514);
@@ -457,7 +443,7 @@ fn each_rule_counts_by_way_and_worker() {
 fn a_rule_that_stays_goes_on_counting_wherever_it_stands() {
     let port = |port: &str| Rule {
         remote_port: Some(port.parse().unwrap()),
-        ..rule(Action::Deny)
+        ..Rule::any(Action::Deny)
     };
     let first = Rules::new(&[port("1"), port("2"), port("2")], &Rules::default(), 1);
     for (rule, times) in [(0, 1), (1, 2), (2, 3)] {
