@@ -117,36 +117,37 @@ fn frames_that_wait_are_copied_once() {
     const FRAMES: usize = 3000;
     let listened = knows(A, mirrors_to("p2", Direction::Both));
     let also = knows(B, mirrors_to("p2", Direction::ToGuest));
-    let bench = Bench::with_ports(
-        1,
-        Idle::Adapt,
-        vec![listened, also, PortSettings::default()],
-    );
     let slow = GuestOptions {
         ring_size: 32,
         ..GuestOptions::default()
     };
-    let mut a = bench.attach(0, GuestOptions::default());
-    let mut b = bench.attach(1, slow);
-    let mut listener = bench.attach(2, GuestOptions::default());
     let frames: Vec<_> = (0..FRAMES)
         .map(|which| frame(B, A, which as u32, 60))
         .collect();
-    std::thread::scope(|scope| {
-        scope.spawn(|| a.send_all(frames.iter().map(Vec::as_slice)));
-        assert!(b.receive(FRAMES) == frames);
+    // Who of the two guests is the faster one is the machine's to say: another round where no frame had to wait.
+    let has_held = (0..100).any(|_| {
+        let settings = vec![listened.clone(), also.clone(), PortSettings::default()];
+        let bench = Bench::with_ports(1, Idle::Adapt, settings);
+        let mut a = bench.attach(0, GuestOptions::default());
+        let mut b = bench.attach(1, slow);
+        let mut listener = bench.attach(2, GuestOptions::default());
+        std::thread::scope(|scope| {
+            scope.spawn(|| a.send_all(frames.iter().map(Vec::as_slice)));
+            assert!(b.receive(FRAMES) == frames);
+        });
+        // What the listener had no buffers for is counted, so together there are two copies of each.
+        let status = bench.wait_for(2, |port| {
+            missed(port) + port.totals.to_guest_frames == 2 * FRAMES as u64
+        });
+        let mut copies = vec![0; FRAMES];
+        for frame in listener.receive(status.totals.to_guest_frames as usize) {
+            let which = u32::from_be_bytes(*frame[14..].first_chunk().unwrap());
+            copies[which as usize] += 1;
+        }
+        assert!(copies.iter().all(|copies| *copies <= 2));
+        bench.status(0).totals.held > 0
     });
-    // Frames wait whenever the sender is the faster one, which is most of the time. What the listener had no buffers for is
-    // counted, so together there are two copies of each.
-    let status = bench.wait_for(2, |port| {
-        missed(port) + port.totals.to_guest_frames == 2 * FRAMES as u64
-    });
-    let mut copies = vec![0; FRAMES];
-    for frame in listener.receive(status.totals.to_guest_frames as usize) {
-        let which = u32::from_be_bytes(*frame[14..].first_chunk().unwrap());
-        copies[which as usize] += 1;
-    }
-    assert!(copies.iter().all(|copies| *copies <= 2));
+    assert!(has_held, "nothing was ever held");
 }
 
 #[test]
