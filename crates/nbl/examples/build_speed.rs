@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nbl::{BURST, Classifier, NblQueue, Pool, ReceiveChain, prefetch, transfer};
+use nbl::{BURST, Classifier, NblQueue, Pool, ReceiveChain, transfer};
 use shmem::{BlockRegistry, BlockTable, GuestMemory, Handle, Mapping, Region, memfd};
 
 /// Of each guest. Larger than a cache.
@@ -78,28 +78,12 @@ fn main() {
             pool.reset();
             time(|| guests.build(&pool, layout).len())
         });
-        for ahead in [false, true] {
-            row(
-                &format!(
-                    "  transfer{}",
-                    if ahead {
-                        ", prefetched a frame ahead"
-                    } else {
-                        ""
-                    }
-                ),
-                || {
-                    pool.reset();
-                    let burst = guests.build(&pool, layout);
-                    guests.attach(&pool, &burst, &[frame]);
-                    if ahead {
-                        time(|| guests.transfer_ahead(burst))
-                    } else {
-                        time(|| guests.transfer(&burst))
-                    }
-                },
-            );
-        }
+        row("  transfer", || {
+            pool.reset();
+            let burst = guests.build(&pool, layout);
+            guests.attach(&pool, &burst, &[frame]);
+            time(|| guests.transfer(&burst))
+        });
     }
 }
 
@@ -172,23 +156,6 @@ impl Guests {
         random ^= random << 17;
         self.far.set(random);
         random % (MEMORY / BUFFER) * BUFFER
-    }
-
-    /// As [`Guests::transfer`], with an eye on the frame after.
-    #[inline]
-    fn transfer_ahead(&self, mut burst: NblQueue<'_>) -> usize {
-        let mut bytes = 0;
-        while let Some(nbl) = burst.pop_front() {
-            if let Some(next) = burst.front()
-                && let Some(receive) = next.receive()
-            {
-                prefetch(&self.blocks, next, receive);
-            }
-            if let Some(receive) = nbl.receive() {
-                bytes += transfer(&self.blocks, nbl, receive).map_or(0, |copied| copied as usize);
-            }
-        }
-        bytes
     }
 
     #[inline]

@@ -108,9 +108,7 @@ pub use queue::{Iter, NblQueue};
 pub use receive::ReceiveChain;
 pub use segments::{ChainError, Link, Mdls, RawChain, Segment, Segments};
 pub use tag::Tag;
-pub use transfer::{
-    SegmentError, Side, TransferError, Transferred, prefetch, read, transfer, transfer_all,
-};
+pub use transfer::{SegmentError, Side, TransferError, Transferred, read, transfer, transfer_all};
 
 /// Bytes of a frame that are copied to the host before they are judged.
 pub const LOOKAHEAD: usize = 128;

@@ -179,28 +179,6 @@ pub(crate) fn read_behind(
     Ok(done)
 }
 
-/// Starts to bring into the cache what [`transfer`] will wait for; to be called a frame ahead. A frame that fits into the
-/// lookahead needs nothing: its bytes are there, and writing does not wait.
-#[inline]
-pub fn prefetch(blocks: &BlockTable, frame: Nbl<'_>, receive: ReceiveChain<'_>) {
-    let mut from = Walk {
-        chain: frame.segments_behind_lookahead(),
-        blocks,
-        side: Side::Source,
-    };
-    if let Ok(Some(bytes)) = from.next() {
-        bytes.prefetch();
-        let mut to = Walk {
-            chain: receive.segments(),
-            blocks,
-            side: Side::Destination,
-        };
-        if let Ok(Some(into)) = to.next() {
-            into.prefetch_write();
-        }
-    }
-}
-
 /// Copies into several receive buffers.
 #[inline]
 fn side_by_side(

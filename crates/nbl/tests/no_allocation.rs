@@ -1,6 +1,6 @@
 //! After [`Pool::new`] nothing is allocated: not for a frame, a chain, a queue, a classifier or a copy.
 
-use nbl::{BURST, Classifier, NblQueue, Pool, ReceiveChain, prefetch, transfer};
+use nbl::{BURST, Classifier, NblQueue, Pool, ReceiveChain, transfer};
 use shmem::{BlockRegistry, GuestMemory, Mapping, Region};
 use testkit::alloc::{Count, Counting, measure};
 
@@ -55,7 +55,6 @@ fn a_burst_does_not_allocate() {
                         receive.push(&pool, to, 2048, 1000) && receive.push(&pool, to, 8192, 514)
                     );
                     frame.set_receive(Some(receive));
-                    prefetch(&blocks, frame, receive);
                     copied += transfer(&blocks, frame, receive).unwrap();
                 }
             }

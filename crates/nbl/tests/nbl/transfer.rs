@@ -1,6 +1,6 @@
 //! A frame's bytes arrive in the receive buffers, in order and complete, however either side is cut.
 
-use nbl::{ChainError, Nbl, Pool, ReceiveChain, SegmentError, Side, prefetch, transfer};
+use nbl::{ChainError, Nbl, Pool, ReceiveChain, SegmentError, Side, transfer};
 use proptest::prelude::*;
 use shmem::{BlockError, BlockTable, Handle, Mapping};
 
@@ -105,7 +105,6 @@ fn a_frame_can_be_copied_to_many_receivers() {
         let (handle, mapping) = guest.receive_block(ROOM as u64);
         nbl.set_receive(Some(receive(&pool, handle, &[1000, 514])));
         let chain = nbl.receive().unwrap();
-        prefetch(&guest.blocks, nbl, chain);
         assert_eq!(transfer(&guest.blocks, nbl, chain), Ok(1514));
         assert_eq!(received(&mapping, &[1000, 514]).0, pattern(1514));
     }
