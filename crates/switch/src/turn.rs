@@ -1,6 +1,7 @@
 //! One burst of one from-guest ring: pull, judge, classify, deliver, complete.
 
 mod formed;
+mod judged;
 mod mirror;
 
 use std::cell::Cell;
@@ -12,15 +13,13 @@ use shmem::{Handle, Mapping};
 use vmq::{NdisStatus, QueueId, Tick, Usage};
 
 pub(crate) use self::formed::in_form;
+use self::judged::Judged;
 use crate::deliver::{Delivery, bytes_of};
 use crate::ethernet::Header;
 use crate::learning::Learner;
 use crate::mtu::Limit;
 use crate::offload::Finisher;
-use crate::policy::{
-    Audience, Class, Crowd, Form, Judgement, Listener, Mark, Senses, Storm, Terms, Verdict, Way,
-    judge, screen,
-};
+use crate::policy::{Crowd, Listener, Mark, Senses, Storm, Terms, Verdict, Way, judge, screen};
 use crate::port::Entry;
 use crate::ring::{Ring, Wait};
 use crate::snapshot::{Snapshot, View};
@@ -514,70 +513,6 @@ enum Place {
     Ring { queue: QueueId, ring: u8 },
     Flood,
     Nowhere(DropReason),
-}
-
-/// The last verdict, and the bytes that it hangs on: both addresses and what can be a tag.
-struct Judged<'a> {
-    header: [u8; DECISIVE],
-    verdict: Option<Verdict>,
-    /// The port behind the queue of that verdict.
-    receiver: Option<&'a Entry>,
-    /// What a network that is not plain wants to know besides.
-    class: Class,
-    form: Form,
-    audience: Audience<'a>,
-}
-
-const DECISIVE: usize = 16;
-
-/// Bytes of a header with a tag.
-const HEADER_AND_TAG: usize = 18;
-
-impl<'a> Judged<'a> {
-    fn nothing() -> Self {
-        Self {
-            header: [0; DECISIVE],
-            verdict: None,
-            receiver: None,
-            class: Class::default(),
-            form: Form::AsSent,
-            audience: Audience::All,
-        }
-    }
-
-    #[inline]
-    fn again(&self, lookahead: &[u8]) -> Option<Verdict> {
-        if self.is_again(lookahead) {
-            self.verdict
-        } else {
-            None
-        }
-    }
-
-    /// Whether the verdict is that of this frame too.
-    #[inline]
-    fn is_again(&self, lookahead: &[u8]) -> bool {
-        self.verdict.is_some() && lookahead.first_chunk() == Some(&self.header)
-    }
-
-    #[inline]
-    fn note(&mut self, lookahead: &[u8], judgement: Judgement<'a>, network: &'a View) {
-        let header = lookahead.first_chunk().filter(|_| !judgement.is_once);
-        self.verdict = header.map(|header| {
-            self.header = *header;
-            judgement.verdict
-        });
-        if !network.is_plain {
-            (self.class, self.form) = (judgement.class, judgement.form);
-            self.audience = judgement.audience;
-            // A frame that is cut off behind its tag says nothing of the next one.
-            self.verdict = self.verdict.filter(|_| lookahead.len() >= HEADER_AND_TAG);
-        }
-        self.receiver = match judgement.verdict {
-            Verdict::Queue(queue) => network.queue(queue).map(|entry| &**entry),
-            _ => None,
-        };
-    }
 }
 
 /// Counts frames that are over at the rules that decided of them. Those that wait are judged anew.

@@ -8,7 +8,8 @@ use ndis::NDIS_NET_BUFFER_LIST_8021Q_INFO;
 use shmem::BlockTable;
 use vmq::VlanId;
 
-use super::{Burst, Judged, Place, Sorted, is_other};
+use super::judged::Judged;
+use super::{Burst, Place, Sorted, is_other};
 use crate::offload::Offload;
 use crate::policy::{Audience, Class, Form, admit};
 use crate::{DropReason, Fault};
