@@ -1,5 +1,6 @@
 //! A frontend's memory regions, from the two kinds of message that bring them.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -180,11 +181,14 @@ impl Memory {
         place: Place,
         file: &File,
     ) -> Result<(), String> {
+        let refused = |error: &dyn Display| {
+            format!("memory region at guest address {:#x}: {error}", place.gpa)
+        };
         let mapping = Mapping::map(file.as_fd(), place.file_offset, place.len)
-            .map_err(|error| format!("memory region at guest address {:#x}: {error}", place.gpa))?;
+            .map_err(|error| refused(&error))?;
         let blocks = switch
             .register(port, &mapping, 0, place.len)
-            .map_err(|error| format!("memory region at guest address {:#x}: {error}", place.gpa))?;
+            .map_err(|error| refused(&error))?;
         let has_small_pages = fstat(file).is_ok_and(|stat| stat.st_blksize as usize <= page_size());
         self.regions.push(Mapped {
             place,

@@ -101,16 +101,16 @@ impl FromStr for Fields {
     }
 }
 
+const OF_ALL: &str = "a frame is ARP, or IP, or has another type";
+const OF_IP: &str = "it is for IP: say src= and dst=";
+const OF_PORTS: &str = "it is for protocol=tcp, udp and sctp";
+
 /// Each word, what is asked of its value, and what it belongs to.
 const KNOWN: &[(&str, &str, &str)] = &[
     ("from", "an Ethernet address", ""),
     ("to", "an Ethernet address", ""),
     ("vlan", "VLANs from 0 to 4095", ""),
-    (
-        "type",
-        "a number like 0x88cc",
-        "a frame is ARP, or IP, or has another type",
-    ),
+    ("type", "a number like 0x88cc", OF_ALL),
     ("arp", "request or reply", ""),
     ("sender", "an IPv4 address", "it is for arp="),
     (
@@ -118,33 +118,17 @@ const KNOWN: &[(&str, &str, &str)] = &[
         "an IP address",
         "it is for arp= and for icmp=135 and icmp=136",
     ),
-    (
-        "src",
-        "an IP address",
-        "a frame is ARP, or IP, or has another type",
-    ),
-    (
-        "dst",
-        "an IP address",
-        "a frame is ARP, or IP, or has another type",
-    ),
+    ("src", "an IP address", OF_ALL),
+    ("dst", "an IP address", OF_ALL),
     (
         "protocol",
         "tcp, udp, sctp, icmp, icmpv6, igmp or a number",
-        "it is for IP: say src= and dst=",
+        OF_IP,
     ),
-    ("sport", "a port", "it is for protocol=tcp, udp and sctp"),
-    ("dport", "a port", "it is for protocol=tcp, udp and sctp"),
-    (
-        "icmp",
-        "a type from 0 to 255",
-        "it is for IP: say src= and dst=",
-    ),
-    (
-        "fragment",
-        "first or later",
-        "it is for IP: say src= and dst=",
-    ),
+    ("sport", "a port", OF_PORTS),
+    ("dport", "a port", OF_PORTS),
+    ("icmp", "a type from 0 to 255", OF_IP),
+    ("fragment", "first or later", OF_IP),
     ("payload", "bytes in hexadecimal", ""),
     ("length", "a number of bytes, at most 65554", ""),
 ];

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::look::processor;
 use super::{print_json, status_of};
 use crate::cli::AdapterCommand;
 use crate::control::StatusView;
@@ -42,7 +43,7 @@ pub(crate) fn run(command: &AdapterCommand) -> Result<(), Failure> {
 
 fn adapters(status: &StatusView) -> Vec<Adapter<'_>> {
     let first = status.workers.first().and_then(|worker| worker.cpu);
-    let base = first.map_or("any".to_owned(), |cpu| format!("{}:{}", cpu / 64, cpu % 64));
+    let base = processor(first);
     let networks = status.networks.iter();
     networks
         .map(|network| Adapter {

@@ -79,3 +79,8 @@ impl Look {
         })
     }
 }
+
+/// A worker's CPU as Windows names processors: group and number in it.
+pub(crate) fn processor(cpu: Option<usize>) -> String {
+    cpu.map_or("any".to_owned(), |cpu| format!("{}:{}", cpu / 64, cpu % 64))
+}

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::look::{Look, Rate};
+use super::look::{Look, Rate, processor};
 use super::{NoSuch, print_json};
 use crate::cli::{QueueCommand, Watch};
 use crate::control::{FilterView, PortView, QueueView, StatusView};
@@ -90,10 +90,7 @@ fn processors(port: &PortView, status: &StatusView) -> Vec<String> {
     let workers = port.pairs.iter().filter_map(|pair| pair.worker);
     let mut named: Vec<_> = workers
         .filter_map(|worker| status.workers.get(worker))
-        .map(|worker| match worker.cpu {
-            Some(cpu) => format!("{}:{}", cpu / 64, cpu % 64),
-            None => "any".to_owned(),
-        })
+        .map(|worker| processor(worker.cpu))
         .collect();
     named.sort();
     named.dedup();
