@@ -84,11 +84,15 @@ fn a_hub_of_two_is_a_wire_that_holds_its_sender_back_and_loses_nothing() {
     let frames: Vec<_> = (0..FRAMES)
         .map(|which| to_bridges(which as u8 & 15, which as u32))
         .collect();
-    std::thread::scope(|scope| {
-        scope.spawn(|| send_all(&mut a, &frames));
-        assert!(b.receive(FRAMES) == frames);
+    // Who of the two guests is the faster one is the machine's to say: again where no frame had to wait.
+    let has_held = (0..100).any(|_| {
+        std::thread::scope(|scope| {
+            scope.spawn(|| send_all(&mut a, &frames));
+            assert!(b.receive(FRAMES) == frames);
+        });
+        bench.status(0).totals.held > 0
     });
-    assert!(bench.status(0).totals.held > 0, "nothing was ever held");
+    assert!(has_held, "nothing was ever held");
     assert_eq!(bench.status(1).totals.drops, [0; DropReason::ALL.len()]);
     send_all(&mut b, &odd_frames());
     assert_eq!(a.receive(odd_frames().len()), odd_frames());
