@@ -33,9 +33,10 @@ use shmem::Piece;
 
 use crate::FRONT;
 use crate::frame::{Frame, HAS_FACTS};
+use crate::handle::from_ndis;
 use crate::pool::Pool;
 use crate::receive::ReceiveChain;
-use crate::segments::{Mdls, Segments};
+use crate::segments::{Mdls, Segment, Segments};
 use crate::tag::MAX_HEAD;
 
 /// A frame of the burst at hand. Copies name the same frame, as pointers do; it is one thread's.
@@ -102,12 +103,13 @@ impl<'p> Nbl<'p> {
         unsafe { (*self.at()).mdl.ByteCount.min(MAX_HEAD as u32) }
     }
 
-    /// The front of `receive`, and the frame's first `len` bytes or all of the lookahead: what is delivered first.
+    /// The last `front` bytes in front of the frame, at most [`FRONT`], and its first `len` bytes or all of the lookahead: what is
+    /// delivered first.
     #[inline]
-    pub(crate) fn head(self, receive: &ReceiveChain<'_>, len: u32) -> &'p [u8] {
-        let front = receive.front();
-        // SAFETY: as for `front` and `lookahead`. A receive chain's front is FRONT at most. It is written by
-        // `set_receive_behind` only, and never while this is in use: that is within one `transfer`.
+    pub(crate) fn head(self, front: usize, len: u32) -> &'p [u8] {
+        let front = front.min(FRONT);
+        // SAFETY: as for `front` and `lookahead`. The front is written by `set_receive_behind` only, and never while this is in
+        // use: that is within one `transfer`.
         unsafe {
             let first = (*self.at()).mdl.MappedSystemVa.cast::<u8>().sub(front);
             std::slice::from_raw_parts(first, front + (len as usize).min(MAX_HEAD))
@@ -127,6 +129,25 @@ impl<'p> Nbl<'p> {
         let bytes = self.data_len().saturating_sub(self.lookahead_len());
         // SAFETY: as for `segments`.
         unsafe { Segments::new((*self.at()).segment.NextSharedMemorySegment, bytes) }
+    }
+
+    /// Where the bytes lie that are not in the lookahead, if they are in one piece that names a block.
+    #[inline]
+    pub(crate) fn only_behind_lookahead(self) -> Option<Segment> {
+        let bytes = self.data_len().checked_sub(self.lookahead_len())?;
+        // SAFETY: as for `segments`: the link is NULL or leads to a segment of this pool, which is copied out.
+        let segment = unsafe {
+            let next = NonNull::new((*self.at()).segment.NextSharedMemorySegment)?;
+            *next.as_ptr()
+        };
+        if !segment.NextSharedMemorySegment.is_null() || segment.SharedMemoryLength < bytes {
+            return None;
+        }
+        Some(Segment {
+            handle: from_ndis(segment.SharedMemoryHandle)?,
+            offset: segment.SharedMemoryOffset,
+            len: bytes,
+        })
     }
 
     /// The MDLs, element by element beside [`Nbl::segments`].
@@ -312,6 +333,28 @@ impl<'p> Nbl<'p> {
             let lens = (*nbl).ProtocolReserved[3].addr() as u64;
             Some(ReceiveChain::from_parts(first, last, lens))
         }
+    }
+
+    /// The receive buffer that is attached to the frame, if it is a single one, and how many of its first bytes are not the
+    /// frame's.
+    #[inline]
+    pub(crate) fn only_receive(self) -> Option<(Segment, usize)> {
+        // SAFETY: see `at`. The words are what `set_receive` of this burst left there, or `first` is NULL.
+        let (first, last, lens) = unsafe {
+            let nbl = &raw const (*self.at()).nbl;
+            let first = NonNull::new((*nbl).Scratch)?.cast();
+            (
+                first,
+                (*nbl).MiniportReserved[1],
+                (*nbl).ProtocolReserved[3].addr(),
+            )
+        };
+        if first.as_ptr() != last.cast() {
+            return None;
+        }
+        // SAFETY: what `set_receive` of this burst left there.
+        let receive = unsafe { ReceiveChain::from_parts(first, first, lens as u64) };
+        Some((receive.only()?, receive.front()))
     }
 
     /// Attaches the receive buffers that the frame is to be copied into, or none.

@@ -105,7 +105,7 @@ impl<'p> NblQueue<'p> {
         if count >= self.len {
             return std::mem::take(self);
         }
-        match self.iter().take(count).last() {
+        match self.first(count).last() {
             Some(last) => self.split_behind(last, count),
             None => Self::new(),
         }
@@ -123,6 +123,16 @@ impl<'p> NblQueue<'p> {
         Iter {
             next: self.ends.map(|(first, _)| first),
             left: self.len,
+        }
+    }
+
+    /// The first `count` frames, or all if there are no more.
+    #[inline]
+    pub fn first(&self, count: usize) -> Iter<'p> {
+        let iter = self.iter();
+        Iter {
+            left: iter.left.min(count),
+            ..iter
         }
     }
 

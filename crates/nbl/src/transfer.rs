@@ -7,11 +7,10 @@ use std::fmt;
 
 use shmem::{BlockError, BlockTable, Window};
 
-use crate::LOOKAHEAD;
 use crate::nbl::Nbl;
 use crate::queue::NblQueue;
 use crate::receive::ReceiveChain;
-use crate::segments::{ChainError, Segments};
+use crate::segments::{ChainError, Segment, Segments};
 
 /// Whose segments they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,17 +56,10 @@ pub fn transfer(
     frame: Nbl<'_>,
     receive: ReceiveChain<'_>,
 ) -> Result<u32, TransferError> {
-    let len = frame.data_len();
-    if len as usize <= LOOKAHEAD
-        && let Some(segment) = receive.only()
-        && let Ok(into) = blocks.window(segment.handle, segment.offset, segment.len)
-        && let head = frame.head(&receive, len)
-        && into.len() >= head.len()
-    {
-        into.write(head);
-        return Ok(len);
-    }
-    transfer_behind(blocks, frame, receive)
+    let whole = receive
+        .only()
+        .and_then(|buffer| transfer_whole(blocks, frame, buffer, receive.front()));
+    whole.map_or_else(|| transfer_pieces(blocks, frame, receive), Ok)
 }
 
 /// What came of [`transfer_all`].
@@ -86,35 +78,79 @@ pub struct Transferred {
 /// Copies each of the first `count` frames into the receive buffers that are attached to it, as [`transfer`] does.
 #[inline(never)]
 pub fn transfer_all(blocks: &BlockTable, frames: &NblQueue<'_>, count: usize) -> Transferred {
-    let mut sum = Transferred::default();
-    for frame in frames.iter().take(count) {
-        let Some(receive) = frame.receive() else {
-            sum.without_buffers += 1;
-            continue;
+    let (mut copied, mut bytes) = (0, 0);
+    let (mut without_buffers, mut error) = (0, None);
+    for frame in frames.first(count) {
+        let whole = frame
+            .only_receive()
+            .and_then(|(buffer, front)| transfer_whole(blocks, frame, buffer, front));
+        let whole = match whole {
+            Some(len) => Ok(Some(len)),
+            None => transfer_attached(blocks, frame),
         };
-        match transfer(blocks, frame, receive) {
-            Ok(len) => {
-                sum.frames += 1;
-                sum.bytes += u64::from(len);
+        match whole {
+            Ok(Some(len)) => {
+                copied += 1;
+                bytes += u64::from(len);
             }
-            Err(error) => {
-                sum.error = Some(error);
+            Ok(None) => without_buffers += 1,
+            Err(ended_by) => {
+                error = Some(ended_by);
                 break;
             }
         }
     }
-    sum
+    Transferred {
+        frames: copied,
+        bytes,
+        without_buffers,
+        error,
+    }
 }
 
-/// A frame that reaches beyond the lookahead, or into several receive buffers or beyond them, or whose buffers are no memory.
-/// Not inlined: the usual case alone keeps all that it needs in registers.
+/// The usual case: a frame in the lookahead and at most one piece behind it, into a single buffer that is large enough. `None`
+/// if it is another, or the memory is none; some of the bytes may have been copied.
+#[inline(always)]
+fn transfer_whole(
+    blocks: &BlockTable,
+    frame: Nbl<'_>,
+    buffer: Segment,
+    front: usize,
+) -> Option<u32> {
+    let len = frame.data_len();
+    let into = blocks.window(buffer.handle, buffer.offset, buffer.len);
+    let into = into
+        .ok()
+        .filter(|into| into.len() >= front + len as usize)?;
+    let seen = frame.lookahead_len();
+    let written = into.write(frame.head(front, seen));
+    if len > seen {
+        let rest = frame.only_behind_lookahead()?;
+        let rest = blocks.window(rest.handle, rest.offset, rest.len).ok()?;
+        rest.copy_to(behind(into, written)?);
+    }
+    Some(len)
+}
+
+/// Copies a frame into the buffers that are attached to it; `None` if none are.
 #[inline(never)]
-fn transfer_behind(
+fn transfer_attached(blocks: &BlockTable, frame: Nbl<'_>) -> Result<Option<u32>, TransferError> {
+    let receive = frame.receive();
+    receive
+        .map(|receive| transfer_pieces(blocks, frame, receive))
+        .transpose()
+}
+
+/// Whatever frame and buffers there are.
+fn transfer_pieces(
     blocks: &BlockTable,
     frame: Nbl<'_>,
     receive: ReceiveChain<'_>,
 ) -> Result<u32, TransferError> {
-    let (head, front) = (frame.head(&receive, frame.lookahead_len()), receive.front());
+    let (head, front) = (
+        frame.head(receive.front(), frame.lookahead_len()),
+        receive.front(),
+    );
     let mut from = Walk {
         chain: frame.segments_behind_lookahead(),
         blocks,
