@@ -23,6 +23,7 @@
 
 mod descriptor;
 mod list;
+mod places;
 mod position;
 
 use std::sync::atomic::{Ordering, fence};
@@ -31,6 +32,7 @@ use shmem::{Array, GuestMemory};
 
 use self::descriptor::Descriptor;
 use self::list::List;
+use self::places::Places;
 use self::position::Position;
 use crate::chain::Entry;
 use crate::place::Place;
@@ -230,10 +232,13 @@ impl Ring {
             self.unleased
         );
         let count = count.min(usize::from(self.unleased));
-        let slots = heads
-            .take(count)
-            .map(|head| self.slots.get(usize::from(head)).copied().unwrap_or(0))
-            .sum::<u16>();
+        let slots = if self.busy == self.in_flight {
+            // A slot each.
+            count as u16
+        } else {
+            let slots = |head| self.slots.get(usize::from(head)).copied().unwrap_or(0);
+            heads.take(count).map(slots).sum()
+        };
         self.unleased -= count as u16;
         self.leases
             .lease(slots.min(self.busy - self.leases.outstanding()))
@@ -249,28 +254,16 @@ impl Ring {
         }
         let ahead = lease.start().wrapping_sub(self.leases.published());
         let start = self.used.after(ahead, self.size);
-        let (mut at, mut left) = (start, lease.count());
-        let mut first = 0;
-        for (number, used) in entries.enumerate() {
-            let slots = self.slots.get_mut(usize::from(used.head));
-            let slots = slots.map_or(0, std::mem::take);
-            // Of no chain the 0 is the largest number.
-            let is_of_lease = slots.wrapping_sub(1) < left;
-            debug_assert!(is_of_lease, "chain {} is none of the lease's", used.head);
-            if !is_of_lease {
-                return;
-            }
-            let word = Descriptor::used_word(used, at.wrap);
-            if number == 0 {
-                first = word;
-            } else {
-                self.list.write(at.index, word);
-            }
-            at = at.after(slots, self.size);
-            left -= slots;
+        let mut places = Places::new(&mut self.slots, self.size, start, lease.count());
+        let mut words = entries.map_while(|used| places.next(used));
+        let Some((_, first)) = words.next() else {
+            return;
+        };
+        for (index, word) in words {
+            self.list.write(index, word);
         }
-        debug_assert_eq!(left, 0, "a lease is completed whole");
-        if left > 0 {
+        debug_assert!(!places.are_left(), "a lease is completed whole");
+        if places.are_left() {
             return;
         }
         // Release: the lease's other words, and the buffers' contents of every lease published with this one, whose workers

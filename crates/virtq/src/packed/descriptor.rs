@@ -44,14 +44,22 @@ impl Descriptor {
         Self::from_words(words)
     }
 
-    /// The second word of a used descriptor, as it lies in memory, in a round of this wrap counter.
+    /// What all used descriptors of a round of this wrap counter have in their second word.
     #[inline]
-    pub(super) fn used_word(used: Used, wrap: bool) -> u64 {
-        let round = if wrap { AVAIL | USED } else { 0 };
-        let written = if used.written > 0 { WRITE } else { 0 };
-        let flags = round | written;
+    pub(super) fn used_round(wrap: bool) -> u64 {
+        if wrap {
+            u64::from(AVAIL | USED) << 48
+        } else {
+            0
+        }
+    }
+
+    /// The second word of a used descriptor, as it lies in memory, in a [round](Self::used_round).
+    #[inline]
+    pub(super) fn used_word(used: Used, round: u64) -> u64 {
+        let flags = if used.written > 0 { WRITE } else { 0 };
         let word = u64::from(used.written) | u64::from(used.head) << 32 | u64::from(flags) << 48;
-        word.to_le()
+        (word | round).to_le()
     }
 
     /// Whether the driver made it available in a round of this wrap counter.
@@ -150,7 +158,7 @@ mod tests {
                 head: 7,
                 written: 0,
             };
-            let word = Descriptor::used_word(used, wrap);
+            let word = Descriptor::used_word(used, Descriptor::used_round(wrap));
             let expected = if wrap { AVAIL | USED } else { 0 };
             assert_eq!(
                 u64::from_le(word),
