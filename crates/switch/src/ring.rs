@@ -11,6 +11,7 @@ use crate::line::{Line, Transit};
 use crate::port::{FromGuest, Receiver};
 use crate::shares::Share;
 use crate::snapshot::Snapshot;
+use crate::turn::Last;
 use crate::{Fault, Lane, PortId, Pull, clock};
 
 /// How long a ring is polled after its last frame before the guest is asked to kick: about what being woken costs.
@@ -35,6 +36,8 @@ pub(crate) struct Ring {
     pub(crate) wait: Option<Wait>,
     /// Since when and on account of whom it rests: its last burst was dropped whole, for want of buffers.
     pub(crate) rest: Option<(Wait, Instant)>,
+    /// What was judged last.
+    pub(crate) last: Last,
     /// Until when it is not to be looked at, while no worker has it.
     pub(crate) until: Option<Instant>,
     pub(crate) share: Share,
@@ -102,6 +105,7 @@ impl Ring {
             held: 0,
             wait: None,
             rest: None,
+            last: Last::default(),
             until: None,
             share: Share::default(),
             transit: None,

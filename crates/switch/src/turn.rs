@@ -14,6 +14,7 @@ use vmq::{NdisStatus, QueueId, Tick, Usage};
 
 pub(crate) use self::formed::in_form;
 use self::judged::Judged;
+pub(crate) use self::judged::Last;
 use crate::deliver::{Delivery, bytes_of};
 use crate::ethernet::Header;
 use crate::learning::Learner;
@@ -161,7 +162,9 @@ pub(crate) fn run(
         bytes: 0,
         lookahead_bytes: 0,
     };
-    let mut switched = burst.switch(frames);
+    let mut judged = Judged::resume(&ring.last, bench.tick, network);
+    let mut switched = burst.switch(frames, &mut judged);
+    judged.keep(&mut ring.last, bench.tick);
     if switched.is_ok()
         && let Some(mirror) = port.mirror.filter(|mirror| mirror.from_guest)
     {
@@ -249,14 +252,13 @@ impl<'a, 'p> Burst<'a, 'p> {
     /// alternating runs, so that each receiver sees them in the order they were sent (L4).
     ///
     /// Frames in a row to the same place stay linked as they are: most bursts are one such run.
-    fn switch(&mut self, mut frames: NblQueue<'p>) -> Result<(), Fault> {
+    fn switch(&mut self, mut frames: NblQueue<'p>, judged: &mut Judged<'a>) -> Result<(), Fault> {
         let (mut unicast, mut flood) = (Classifier::new(), NblQueue::new());
         let mut sorted = Sorted {
             unicast: &mut unicast,
             flood: &mut flood,
         };
         let limit = self.port.gate.mtu.limit();
-        let mut judged = Judged::nothing();
         while let Some(first) = frames.front() {
             let (place, last, count) = if limit.is_exceeded_by(first) {
                 self.note_bytes(first);
@@ -269,15 +271,23 @@ impl<'a, 'p> Burst<'a, 'p> {
                 self.note_bytes(first);
                 (Place::Nowhere(reason), first, 1)
             } else {
-                let place = self.place(first, &mut judged);
-                let (last, count) = self.run(place, limit, first, &frames, &judged);
+                let place = self.place(first, judged);
+                let (last, count) = self.run(place, limit, first, &frames, judged);
                 (place, last, count)
             };
-            let run = frames.split_behind(last, count);
+            let mut run = frames.split_behind(last, count);
+            if let Place::Ring { queue, ring } = place
+                && self.network.is_plain
+                && frames.is_empty()
+                && sorted.is_empty()
+            {
+                // A burst of a single run, as most are.
+                return self.unicast_to(queue, ring, &mut run);
+            }
             if self.network.is_plain {
                 self.sort(place, run, &mut sorted)?;
             } else {
-                self.sort_formed(place, run, &mut sorted, &judged)?;
+                self.sort_formed(place, run, &mut sorted, judged)?;
             }
         }
         if !sorted.unicast.is_empty() {
@@ -392,52 +402,66 @@ impl<'a, 'p> Burst<'a, 'p> {
         Ok(())
     }
 
-    /// One chain a destination ring. What finds no buffers is held, or dropped if that receiver has
-    /// not taken a frame for too long.
+    /// One chain a destination ring.
     fn unicast(&mut self, classes: &mut Classifier<'p>) -> Result<(), Fault> {
         for (place, mut chain) in classes.drain() {
             let (queue, ring) = (QueueId(place as u16), (place >> 16) as u8);
-            let Some(receiver) = self.network.queue(queue) else {
-                self.lane
-                    .dropped(DropReason::NoReceiver, chain.len() as u64);
-                self.done.append(&mut chain);
-                continue;
-            };
-            let terms = Terms::of(receiver);
-            self.delivery
-                .weed(receiver, terms, &mut chain, &mut self.done);
-            let mirror = receiver.mirror.filter(|mirror| mirror.to_guest);
-            if mirror.is_none() && !terms.have_rules() {
-                self.delivery
-                    .deliver(receiver, ring, &mut chain, &mut self.done)?;
-            } else {
-                self.unicast_watched(receiver, ring, &mut chain, terms, mirror)?;
-            }
-            if chain.is_empty() {
-                continue;
-            }
-            let posted = self.delivery.reservation.posted_when_out();
-            let wait = Wait {
-                port: receiver.port,
-                ring,
-                posted,
-            };
-            if receiver.may_wait(ring, self.start) {
-                self.bytes -= bytes_of(&chain);
-                self.waits.note(wait);
-                self.held.append(&mut chain);
-            } else {
-                terms.count_all(self.delivery.worker, &chain);
-                receiver
-                    .counters
-                    .lane(self.delivery.worker)
-                    .dropped(DropReason::NoBuffers, chain.len() as u64);
-                self.unheard.0 += chain.len();
-                self.unheard.1.note(wait);
-                self.done.append(&mut chain);
-            }
+            self.unicast_to(queue, ring, &mut chain)?;
         }
         Ok(())
+    }
+
+    /// To one destination ring. What finds no buffers is held, or dropped if that receiver has not taken a frame for too long.
+    fn unicast_to(
+        &mut self,
+        queue: QueueId,
+        ring: u8,
+        chain: &mut NblQueue<'p>,
+    ) -> Result<(), Fault> {
+        let Some(receiver) = self.network.queue(queue) else {
+            self.lane
+                .dropped(DropReason::NoReceiver, chain.len() as u64);
+            self.done.append(chain);
+            return Ok(());
+        };
+        let terms = Terms::of(receiver);
+        self.delivery.weed(receiver, terms, chain, &mut self.done);
+        let mirror = receiver.mirror.filter(|mirror| mirror.to_guest);
+        if mirror.is_none() && !terms.have_rules() {
+            self.delivery
+                .deliver(receiver, ring, chain, &mut self.done)?;
+        } else {
+            self.unicast_watched(receiver, ring, chain, terms, mirror)?;
+        }
+        if !chain.is_empty() {
+            self.hold(receiver, ring, terms, chain);
+        }
+        Ok(())
+    }
+
+    /// Frames that found no buffers wait, or nobody waits for their receiver any more.
+    #[inline(never)]
+    fn hold(&mut self, receiver: &Entry, ring: u8, terms: Terms<'_>, chain: &mut NblQueue<'p>) {
+        let posted = self.delivery.reservation.posted_when_out();
+        let wait = Wait {
+            port: receiver.port,
+            ring,
+            posted,
+        };
+        if receiver.may_wait(ring, self.start) {
+            self.bytes -= bytes_of(chain);
+            self.waits.note(wait);
+            self.held.append(chain);
+        } else {
+            terms.count_all(self.delivery.worker, chain);
+            receiver
+                .counters
+                .lane(self.delivery.worker)
+                .dropped(DropReason::NoBuffers, chain.len() as u64);
+            self.unheard.0 += chain.len();
+            self.unheard.1.note(wait);
+            self.done.append(chain);
+        }
     }
 
     /// To every member but the sender. A member without buffers misses the frame: nobody waits for it.
@@ -505,6 +529,13 @@ pub(crate) fn is_other(member: &Entry, port: &Entry) -> bool {
 struct Sorted<'a, 'p> {
     unicast: &'a mut Classifier<'p>,
     flood: &'a mut NblQueue<'p>,
+}
+
+impl Sorted<'_, '_> {
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.unicast.is_empty() && self.flood.is_empty()
+    }
 }
 
 /// Where frames go.

@@ -1,5 +1,6 @@
 //! The vhost-user port over real sockets, with guest doubles behind it.
 
+mod ageing;
 mod bench;
 mod changes;
 mod explain;

@@ -14,6 +14,7 @@ use crate::{DropReason, Fault};
 impl<'p> Delivery<'_, 'p> {
     /// Delivers the first frame of `frames`, and those behind it that the receiver takes like it. Returns how many are over;
     /// 0 when the receiver has no buffers.
+    #[inline(never)]
     pub(crate) fn deliver_offloaded(
         &mut self,
         to: To<'_>,

@@ -1,5 +1,7 @@
 //! The verdict on the frame before, which is that of all that follow it with the same addresses and tag.
 
+use vmq::Tick;
+
 use crate::policy::{Audience, Class, Form, Judgement, Verdict};
 use crate::port::Entry;
 use crate::snapshot::View;
@@ -16,21 +18,49 @@ pub(super) struct Judged<'a> {
     pub(super) audience: Audience<'a>,
 }
 
+/// What a ring keeps of it from one burst to the next. The verdict holds for the tick that it was made in, in which its source was
+/// noted already, and until there is another snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Last {
+    header: [u8; DECISIVE],
+    verdict: Option<Verdict>,
+    tick: Tick,
+}
+
+impl Last {
+    /// There is another snapshot, or another worker.
+    pub(crate) fn forget(&mut self) {
+        self.verdict = None;
+    }
+}
+
 const DECISIVE: usize = 16;
 
 /// Bytes of a header with a tag.
 const HEADER_AND_TAG: usize = 18;
 
 impl<'a> Judged<'a> {
-    pub(super) fn nothing() -> Self {
+    /// Goes on with the last verdict, if it still holds. A network that is not plain wants to know more than is kept.
+    #[inline]
+    pub(super) fn resume(last: &Last, now: Tick, network: &'a View) -> Self {
+        let holds = network.is_plain && last.tick == now;
+        let verdict = last.verdict.filter(|_| holds);
         Self {
-            header: [0; DECISIVE],
-            verdict: None,
-            receiver: None,
+            header: last.header,
+            verdict,
+            receiver: verdict.and_then(|verdict| receiver(verdict, network)),
             class: Class::default(),
             form: Form::AsSent,
             audience: Audience::All,
         }
+    }
+
+    /// What to [resume](Self::resume) with.
+    #[inline]
+    pub(super) fn keep(&self, last: &mut Last, now: Tick) {
+        last.header = self.header;
+        last.verdict = self.verdict;
+        last.tick = now;
     }
 
     #[inline]
@@ -61,9 +91,14 @@ impl<'a> Judged<'a> {
             // A frame that is cut off behind its tag says nothing of the next one.
             self.verdict = self.verdict.filter(|_| lookahead.len() >= HEADER_AND_TAG);
         }
-        self.receiver = match judgement.verdict {
-            Verdict::Queue(queue) => network.queue(queue).map(|entry| &**entry),
-            _ => None,
-        };
+        self.receiver = receiver(judgement.verdict, network);
+    }
+}
+
+#[inline]
+fn receiver(verdict: Verdict, network: &View) -> Option<&Entry> {
+    match verdict {
+        Verdict::Queue(queue) => network.queue(queue).map(|entry| &**entry),
+        Verdict::Flood | Verdict::Drop(_) => None,
     }
 }

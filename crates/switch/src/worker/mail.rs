@@ -53,6 +53,7 @@ impl Worker {
                 continue;
             };
             ring.wait = None;
+            ring.last.forget();
             let has_other_line = ring.follow(line_of(&self.snapshot, ring.port));
             let has_other_budget = budget(&before, ring.port) != budget(&self.snapshot, ring.port);
             let token = Token(at as u32);
@@ -72,6 +73,7 @@ impl Worker {
             return Err((ring, error));
         }
         ring.from_guest.disarm();
+        ring.last.forget();
         ring.follow(line_of(&self.snapshot, ring.port));
         if free.is_none() {
             self.rings.push(None);
