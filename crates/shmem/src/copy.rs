@@ -28,12 +28,11 @@ mod native;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod portable;
 
-pub(crate) use native::{bytes, load_16, load_32, load_64};
-use native::{prefetch_line, prefetch_line_for_write};
+pub(crate) use native::{bytes, load_16, load_32, load_64, prefetch_line, prefetch_line_for_write};
 
 use crate::window::Window;
 
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// Copies `len` bytes, or as many as both windows have if that is less; says how many.
 ///

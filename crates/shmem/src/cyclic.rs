@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::array::{Array, Word};
+use crate::copy::{LINE, prefetch_line, prefetch_line_for_write};
 use crate::mapping::Mapping;
 
 /// A ring of elements of `N` words each in guest memory. Values are as they lie in memory.
@@ -76,6 +77,21 @@ impl<T: Word, const N: usize> Cyclic<T, N> {
         }
     }
 
+    /// Starts to bring the `index`th element into the cache, to be read soon. Never faults, waits for nothing.
+    #[inline]
+    pub fn prefetch(&self, index: usize) {
+        prefetch_line(self.element(index).cast().as_ptr());
+    }
+
+    /// Starts to bring `count` elements, from the `index`th on, into the cache, to be written soon. Never faults, waits for
+    /// nothing.
+    #[inline]
+    pub fn prefetch_write(&self, index: usize, count: usize) {
+        for ahead in (0..count).step_by(LINE / size_of::<[T; N]>()) {
+            prefetch_line_for_write(self.element(index.wrapping_add(ahead)).cast().as_ptr());
+        }
+    }
+
     #[inline]
     fn element(&self, index: usize) -> NonNull<T> {
         // SAFETY: by the invariant, elements with an index of at most `mask` are inside the mapping.
@@ -112,6 +128,20 @@ mod tests {
         ring.write(usize::MAX, [5, 6]);
         let words: Vec<_> = (0..10).map(|at| array.read(at)).collect();
         assert_eq!(words, [0, 1, 2, 0, 0, 0, 0, 5, 6, 0]);
+    }
+
+    #[test]
+    fn a_prefetch_is_a_hint_and_changes_nothing() {
+        let array = array(32);
+        let ring = array.cyclic::<2>(0, 16).unwrap();
+        ring.write(3, [7, 8]);
+        for (index, count) in [(3, 0), (3, 1), (15, 16), (usize::MAX, 40)] {
+            ring.prefetch(index);
+            ring.prefetch_write(index, count);
+        }
+        let words: Vec<_> = (0..32).map(|at| array.read(at)).collect();
+        assert_eq!(words.iter().sum::<u32>(), 15);
+        assert_eq!(ring.read(3), [7, 8]);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Ring {
     size: u16,
     next_avail: u16,
     avail_idx: u16,
+    /// Of the chain taken last, if it was a single one.
+    last_head: u16,
     in_flight: u16,
     leases: Leases,
     /// Published since the last call was judged necessary or not.
@@ -114,6 +116,7 @@ impl Ring {
             size,
             next_avail,
             avail_idx: next_avail,
+            last_head: 0,
             in_flight: 0,
             leases: Leases::new(used_idx),
             unannounced: OVERDUE,
@@ -141,7 +144,14 @@ impl Ring {
 
     #[inline]
     pub(crate) fn has_pending(&self) -> bool {
-        self.look() != Ok(self.next_avail)
+        let has_pending = self.look() != Ok(self.next_avail);
+        if has_pending {
+            // They are read soon, one after the other, and another processor has just written them. Which descriptor it is
+            // cannot be known, but drivers go through them in order or use the same one again.
+            self.heads.prefetch(self.next_avail.into());
+            self.table.prefetch(self.last_head.wrapping_add(1));
+        }
+        has_pending
     }
 
     #[inline]
@@ -189,8 +199,12 @@ impl Ring {
                 }
                 _ => break,
             }
+            self.last_head = head;
             taken += 1;
         }
+        // Where they will be handed back is in a line of the driver's, which takes a while to take over.
+        let behind = self.leases.published().wrapping_add(self.in_flight);
+        self.elements.prefetch_write(behind.into(), taken);
         chains.filled_in(taken);
         self.taken(taken);
         taken
