@@ -21,7 +21,7 @@ use ndis::{
     NET_BUFFER_SHARED_MEMORY, NetBufferListFilteringInfo, NetBufferListHashInfo,
     NetBufferListHashValue, PVOID,
 };
-use shmem::{Extent, GuestMemory, OutOfMemory, Piece};
+use shmem::{GuestMemory, OutOfMemory, Piece};
 
 use crate::frame::Frame;
 use crate::handle::to_ndis;
@@ -30,7 +30,7 @@ use crate::pool::Pool;
 use crate::{FRONT, LOOKAHEAD};
 
 /// The shortest frame: an Ethernet header.
-const SHORTEST_FRAME: u64 = 14;
+pub(crate) const SHORTEST_FRAME: u64 = 14;
 
 /// Why a chain of buffers is no frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,62 +118,11 @@ impl Pool {
             return Err(too_short(bytes, front));
         }
         tail.end();
-        start_over(frame, (bytes - front as u64) as u32);
+        start_over(frame, (bytes - front as u64) as u32, ptr::null_mut());
         self.take_frame(frame);
         self.pieces_taken.set(tail.pieces);
         // SAFETY: built just now, in a pool that is borrowed.
         Ok(unsafe { Nbl::new(frame) })
-    }
-}
-
-impl Pool {
-    /// As [`Pool::build`], of a single buffer, which is `extent`.
-    ///
-    /// # Errors
-    /// As [`Pool::build`].
-    #[inline(always)]
-    pub fn build_one(
-        &self,
-        extent: Extent<'_>,
-        front: usize,
-        max_frame: u32,
-    ) -> Result<Nbl<'_>, BuildError> {
-        let window = extent.window();
-        let front = front.min(FRONT);
-        let shortest = front + SHORTEST_FRAME as usize;
-        if !(shortest..=front + max_frame as usize).contains(&window.len()) {
-            return Err(no_frame(window.len(), front, max_frame));
-        }
-        let frame = self.next_frame().ok_or(BuildError::PoolExhausted)?;
-        let read = window.read(&mut head_of(frame)[FRONT - front..]);
-        if read == window.len() {
-            Tail::of(self, frame).end();
-        } else {
-            self.describe_rest(frame, extent, read as u32)?;
-        }
-        start_over(frame, (window.len() - front) as u32);
-        self.take_frame(frame);
-        // SAFETY: built just now, in a pool that is borrowed.
-        Ok(unsafe { Nbl::new(frame) })
-    }
-
-    /// Describes what of `extent` lies behind its first `from` bytes: in most cases one piece.
-    #[inline]
-    fn describe_rest(
-        &self,
-        frame: NonNull<Frame>,
-        extent: Extent<'_>,
-        from: u32,
-    ) -> Result<(), BuildError> {
-        let len = extent.window().len() as u32 - from;
-        let mut tail = Tail::of(self, frame);
-        match extent.piece(from) {
-            Some(piece) if piece.len == len => tail.link(piece)?,
-            _ => tail.describe(extent.memory(), extent.gpa() + u64::from(from), len)?,
-        }
-        tail.end();
-        self.pieces_taken.set(tail.pieces);
-        Ok(())
     }
 }
 
@@ -200,10 +149,10 @@ fn read_head_across(memory: &GuestMemory, gpa: u64, head: &mut [u8]) -> Result<(
 }
 
 /// The chains of a frame that is being built, behind the lookahead.
-struct Tail<'p> {
+pub(crate) struct Tail<'p> {
     pool: &'p Pool,
     /// The pool's `pieces_taken` if this becomes a frame.
-    pieces: usize,
+    pub(crate) pieces: usize,
     /// Where the next segment and the next MDL are to be linked.
     next_segment: *mut *mut NET_BUFFER_SHARED_MEMORY,
     next_mdl: *mut *mut MDL,
@@ -211,7 +160,7 @@ struct Tail<'p> {
 
 impl<'p> Tail<'p> {
     #[inline]
-    fn of(pool: &'p Pool, frame: NonNull<Frame>) -> Self {
+    pub(crate) fn of(pool: &'p Pool, frame: NonNull<Frame>) -> Self {
         let frame = frame.as_ptr();
         Self {
             pool,
@@ -225,7 +174,7 @@ impl<'p> Tail<'p> {
 
     /// Describes `len` bytes where they lie.
     #[inline]
-    fn describe(
+    pub(crate) fn describe(
         &mut self,
         memory: &GuestMemory,
         mut gpa: u64,
@@ -241,7 +190,7 @@ impl<'p> Tail<'p> {
     }
 
     #[inline]
-    fn link(&mut self, place: Piece) -> Result<(), BuildError> {
+    pub(crate) fn link(&mut self, place: Piece) -> Result<(), BuildError> {
         let Some(piece) = self.pool.next_piece(self.pieces) else {
             return Err(no_segment(self.pool));
         };
@@ -263,7 +212,7 @@ impl<'p> Tail<'p> {
     }
 
     #[inline]
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         // SAFETY: the links are those of the frame or of its last piece, and no reference to them exists.
         unsafe {
             *self.next_segment = ptr::null_mut();
@@ -274,7 +223,7 @@ impl<'p> Tail<'p> {
 
 /// The buffer that front and lookahead are copied to.
 #[inline]
-fn head_of<'p>(frame: NonNull<Frame>) -> &'p mut [u8; FRONT + LOOKAHEAD] {
+pub(crate) fn head_of<'p>(frame: NonNull<Frame>) -> &'p mut [u8; FRONT + LOOKAHEAD] {
     // SAFETY: the MDL describes LOOKAHEAD bytes of host memory that are this frame's alone, as are the FRONT bytes before
     // them, and while it is being built nobody has an `Nbl` to look at them with.
     unsafe {
@@ -283,15 +232,15 @@ fn head_of<'p>(frame: NonNull<Frame>) -> &'p mut [u8; FRONT + LOOKAHEAD] {
     }
 }
 
-/// Writes the words that are a frame's own: it has `len` bytes, nothing else is said of it and it is in no queue.
+/// Writes the words that are a frame's own: it has `len` bytes, nothing else is said of it, and its chain goes on at `next`.
 #[inline]
-pub(crate) fn start_over(frame: NonNull<Frame>, len: u32) {
+pub(crate) fn start_over(frame: NonNull<Frame>, len: u32, next: *mut NET_BUFFER_LIST) {
     let frame = frame.as_ptr();
     // SAFETY: the frame is the pool's and not in use, and no reference to it exists.
     unsafe {
         (*frame).mdl.ByteCount = len.min(LOOKAHEAD as u32);
         (*frame).nb.stDataLength = len as usize;
-        (*frame).nbl.Next = ptr::null_mut();
+        (*frame).nbl.Next = next;
         (*frame).nbl.Scratch = ptr::null_mut();
         (*frame).nbl.MiniportReserved[0] = ptr::null_mut();
         (*frame).nbl.NetBufferListInfo[NetBufferListFilteringInfo] = ptr::null_mut();
@@ -323,7 +272,7 @@ const _: () = assert!(NDIS_STATUS_SUCCESS == 0);
 
 /// Why `bytes` bytes in one buffer are no frame.
 #[cold]
-fn no_frame(bytes: usize, header: usize, max: u32) -> BuildError {
+pub(crate) fn no_frame(bytes: usize, header: usize, max: u32) -> BuildError {
     let len = bytes as u64;
     match len.checked_sub(header as u64) {
         Some(len) if len > u64::from(max) => BuildError::TooLong { len, max },

@@ -29,13 +29,10 @@ use ndis::{
     TcpIpChecksumNetBufferListInfo, TcpLargeSendNetBufferListInfo, UdpSegmentationOffloadInfo,
 };
 
-use shmem::Piece;
-
 use crate::FRONT;
 use crate::frame::{Frame, HAS_FACTS};
 use crate::handle::from_ndis;
 use crate::pool::Pool;
-use crate::receive::ReceiveChain;
 use crate::segments::{Mdls, Segment, Segments};
 use crate::tag::MAX_HEAD;
 
@@ -320,84 +317,6 @@ impl<'p> Nbl<'p> {
         let word = ptr::without_provenance_mut(mark as usize);
         // SAFETY: see `at`.
         unsafe { (*self.at()).nbl.ProtocolReserved[WHICH] = word };
-    }
-
-    /// The receive buffers that are attached to the frame.
-    #[inline]
-    pub fn receive(self) -> Option<ReceiveChain<'p>> {
-        // SAFETY: see `at`. The words are what `set_receive` of this burst left there, or `first` is NULL.
-        unsafe {
-            let nbl = &raw const (*self.at()).nbl;
-            let first = NonNull::new((*nbl).Scratch)?.cast();
-            let last = NonNull::new((*nbl).MiniportReserved[1])?.cast();
-            let lens = (*nbl).ProtocolReserved[3].addr() as u64;
-            Some(ReceiveChain::from_parts(first, last, lens))
-        }
-    }
-
-    /// The receive buffer that is attached to the frame, if it is a single one, and how many of its first bytes are not the
-    /// frame's.
-    #[inline]
-    pub(crate) fn only_receive(self) -> Option<(Segment, usize)> {
-        // SAFETY: see `at`. The words are what `set_receive` of this burst left there, or `first` is NULL.
-        let (first, last, lens) = unsafe {
-            let nbl = &raw const (*self.at()).nbl;
-            let first = NonNull::new((*nbl).Scratch)?.cast();
-            (
-                first,
-                (*nbl).MiniportReserved[1],
-                (*nbl).ProtocolReserved[3].addr(),
-            )
-        };
-        if first.as_ptr() != last.cast() {
-            return None;
-        }
-        // SAFETY: what `set_receive` of this burst left there.
-        let receive = unsafe { ReceiveChain::from_parts(first, first, lens as u64) };
-        Some((receive.only()?, receive.front()))
-    }
-
-    /// Attaches the receive buffers that the frame is to be copied into, or none.
-    #[inline]
-    pub fn set_receive(self, receive: Option<ReceiveChain<'p>>) {
-        let parts = receive.and_then(ReceiveChain::parts);
-        // SAFETY: see `at`.
-        unsafe {
-            let nbl = &raw mut (*self.at()).nbl;
-            (*nbl).Scratch = parts.map_or(ptr::null_mut(), |(first, ..)| first.as_ptr().cast());
-            if let Some((_, last, lens)) = parts {
-                (*nbl).MiniportReserved[1] = last.as_ptr().cast();
-                (*nbl).ProtocolReserved[3] = ptr::without_provenance_mut(lens as usize);
-            }
-        }
-    }
-
-    /// Attaches a single receive buffer, into which `front` and then the frame are to be copied: `piece`, in a segment of `pool`.
-    /// `false`, and nothing is attached, when the pool has no segment left.
-    #[inline]
-    pub fn receive_into<const N: usize>(
-        self,
-        pool: &'p Pool,
-        front: &[u8; N],
-        piece: Piece,
-    ) -> bool {
-        let Some(receive) = ReceiveChain::one(pool, piece) else {
-            return false;
-        };
-        self.set_receive_behind(front, receive);
-        true
-    }
-
-    /// Attaches the receive buffers that `front` and then the frame are to be copied into.
-    #[inline]
-    pub fn set_receive_behind<const N: usize>(self, front: &[u8; N], receive: ReceiveChain<'p>) {
-        const { assert!(N <= FRONT) }
-        // SAFETY: see `at`. FRONT bytes before the MDL's address are this frame's alone, and nothing refers to them.
-        unsafe {
-            let lookahead = (*self.at()).mdl.MappedSystemVa.cast::<u8>();
-            lookahead.sub(N).cast::<[u8; N]>().write(*front);
-        }
-        self.set_receive(Some(receive.behind(N)));
     }
 
     /// The structure itself, for observers. Good to read while the pool is borrowed and the frame is not changed.

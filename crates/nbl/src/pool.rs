@@ -149,6 +149,24 @@ impl Pool {
         self.next_frame.set(unsafe { frame.add(1) });
     }
 
+    /// Takes all that are left, of which the first is this one, or the end.
+    #[inline]
+    pub(crate) fn take_all_frames(&self) -> NonNull<Frame> {
+        self.next_frame.replace(self.frames.end())
+    }
+
+    /// Gives back what [`Pool::take_all_frames`] took, from `frame` on, which is one of the row or its end.
+    #[inline]
+    pub(crate) fn take_frames_before(&self, frame: NonNull<Frame>) {
+        self.next_frame.set(frame);
+    }
+
+    /// Whether that is behind the last frame.
+    #[inline]
+    pub(crate) fn is_end(&self, frame: NonNull<Frame>) -> bool {
+        frame == self.frames.end()
+    }
+
     /// Takes a frame to be filled after another's example.
     pub(crate) fn take_copy(&self) -> Option<NonNull<Frame>> {
         let copy = self.copies.at(self.copies_taken.get())?;

@@ -1,7 +1,7 @@
 //! A chain of frames, linked through their own `Next`.
 //!
-//! Invariant: a queue that is not empty was linked by this file, from `first` to `last`, of frames of one burst. Each ends
-//! its chain when it is pushed, so every link that is followed leads to a frame of that burst, whatever else was linked in
+//! Invariant: a queue that is not empty was linked by this file or as a [`Row`](crate::Row), from `first` to `last`, of frames of
+//! one burst. Each ends its chain when it is pushed, so every link that is followed leads to a frame of that burst, whatever else was linked in
 //! between. Who puts one frame into two queues gets frames in the wrong queue, but never more than `len` of them.
 
 #![allow(unsafe_code, reason = "UNSAFETY: follows the links of frames")]
@@ -26,6 +26,16 @@ impl<'p> NblQueue<'p> {
         Self { ends: None, len: 0 }
     }
 
+    /// # Safety
+    /// They must be frames of the burst `'p`, linked from `first` to `last`, which is the `count`th of them and ends the chain.
+    #[inline]
+    pub(crate) unsafe fn linked(first: Nbl<'p>, last: Nbl<'p>, count: usize) -> Self {
+        Self {
+            ends: Some((first, last)),
+            len: count,
+        }
+    }
+
     /// Frames in the queue.
     #[inline]
     pub fn len(&self) -> usize {
@@ -42,14 +52,13 @@ impl<'p> NblQueue<'p> {
     #[inline]
     pub fn push(&mut self, nbl: Nbl<'p>) {
         link(nbl, ptr::null_mut());
-        let first = match self.ends {
-            Some((first, last)) => {
-                link(last, nbl.as_link());
-                first
+        match &mut self.ends {
+            Some((_, last)) => {
+                link(*last, nbl.as_link());
+                *last = nbl;
             }
-            None => nbl,
-        };
-        self.ends = Some((first, nbl));
+            None => self.ends = Some((nbl, nbl)),
+        }
         self.len += 1;
     }
 

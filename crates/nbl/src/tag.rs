@@ -131,7 +131,7 @@ impl Pool {
         if read_behind(blocks, frame, last).ok()? < fetched {
             return None;
         }
-        start_over(copy, (head + behind) as u32);
+        start_over(copy, (head + behind) as u32, ptr::null_mut());
         fill(copy, &[addresses, put, rest, last]);
         share(copy, frame, (head + fetched) as u32, behind > fetched);
         // SAFETY: filled just now, in a pool that is borrowed.

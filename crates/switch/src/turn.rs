@@ -162,45 +162,36 @@ pub(crate) fn run(
         bytes: 0,
         lookahead_bytes: 0,
     };
-    let mut judged = Judged::resume(&ring.last, bench.tick, network);
+    let mut judged = Judged::resume(&mut ring.last, bench.tick, network);
     let mut switched = burst.switch(frames, &mut judged);
-    judged.keep(&mut ring.last, bench.tick);
     if switched.is_ok()
         && let Some(mirror) = port.mirror.filter(|mirror| mirror.from_guest)
     {
         switched = burst.mirror_sent(mirror.to);
     }
-    let Burst {
-        done,
-        held,
-        waits,
-        unheard,
-        bytes,
-        lookahead_bytes,
-        ..
-    } = burst;
     if port.policy.rules.are_for(Way::FromGuest) {
-        count_sent(port, bench.worker, &done);
+        count_sent(port, bench.worker, &burst.done);
     }
-    lane.taken(done.len() as u64, bytes, lookahead_bytes);
+    let (done, held) = (burst.done.len(), burst.held.len());
+    lane.taken(done as u64, burst.bytes, burst.lookahead_bytes);
     switched?;
-    if !done.is_empty() {
-        ring.complete(&done, lane)?;
+    if done > 0 {
+        ring.complete(&burst.done, lane)?;
     }
-    if unheard.0 == done.len() {
+    if burst.unheard.0 == done {
         let since = |wait| (wait, clock::now());
-        ring.rest = unheard.1.for_one().map(since);
+        ring.rest = burst.unheard.1.for_one().map(since);
     }
-    if !held.is_empty() {
-        lane.held(held.len() as u64);
-        ring.hold(&held);
-        ring.held = held.len();
-        ring.wait = waits.for_one();
+    if held > 0 {
+        lane.held(held as u64);
+        ring.hold(&burst.held);
+        ring.held = held;
+        ring.wait = burst.waits.for_one();
     }
     Ok(Outcome {
-        done: done.len(),
-        bytes,
-        held: held.len(),
+        done,
+        bytes: burst.bytes,
+        held,
     })
 }
 
@@ -252,7 +243,11 @@ impl<'a, 'p> Burst<'a, 'p> {
     /// alternating runs, so that each receiver sees them in the order they were sent (L4).
     ///
     /// Frames in a row to the same place stay linked as they are: most bursts are one such run.
-    fn switch(&mut self, mut frames: NblQueue<'p>, judged: &mut Judged<'a>) -> Result<(), Fault> {
+    fn switch(
+        &mut self,
+        mut frames: NblQueue<'p>,
+        judged: &mut Judged<'_, 'a>,
+    ) -> Result<(), Fault> {
         let (mut unicast, mut flood) = (Classifier::new(), NblQueue::new());
         let mut sorted = Sorted {
             unicast: &mut unicast,
@@ -301,7 +296,7 @@ impl<'a, 'p> Burst<'a, 'p> {
 
     /// Judges a frame, unless it has the addresses and the tag of the one judged before.
     #[inline]
-    fn place(&mut self, frame: Nbl<'p>, judged: &mut Judged<'a>) -> Place {
+    fn place(&mut self, frame: Nbl<'p>, judged: &mut Judged<'_, 'a>) -> Place {
         let lookahead = frame.lookahead();
         let verdict = judged.again(lookahead).unwrap_or_else(|| {
             let judgement = judge(lookahead, self.port, self.network, &mut self.senses);
@@ -337,20 +332,21 @@ impl<'a, 'p> Burst<'a, 'p> {
         limit: Limit,
         first: Nbl<'p>,
         frames: &NblQueue<'p>,
-        judged: &Judged<'a>,
+        judged: &Judged<'_, 'a>,
     ) -> (Nbl<'p>, usize) {
         let (queue, ring) = match place {
             Place::Ring { queue, ring } => (queue.0, Some(ring)),
             Place::Flood | Place::Nowhere(_) => (0, None),
         };
         let several = judged.receiver.filter(|port| port.has_several_rings());
+        let (alike, is_deep) = (judged.alike(), self.port.policy.is_deep);
         let (mut last, mut count) = (first, 0);
         for frame in frames.iter() {
             if count > 0
                 && (limit.is_exceeded_by(frame)
-                    || !judged.is_again(frame.lookahead())
+                    || !alike.are(frame.lookahead())
                     || several.is_some_and(|port| Some(port.pick(frame)) != ring)
-                    || self.port.policy.is_deep && self.screen(frame).is_err())
+                    || is_deep && self.screen(frame).is_err())
             {
                 break;
             }

@@ -5,5 +5,6 @@ mod chains;
 mod guest;
 mod pool;
 mod queues;
+mod rows;
 mod tags;
 mod transfer;

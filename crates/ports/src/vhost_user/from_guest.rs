@@ -290,7 +290,7 @@ impl<'p> Singly<'_, 'p> {
     #[inline(never)]
     fn describe<'m>(self, memory: impl Lookup<'m>, frames: &mut NblQueue<'p>) -> (usize, u32) {
         prefetch(memory, self.chains);
-        let pool = self.pull.pool;
+        let mut row = self.pull.pool.row();
         let mut described = NblQueue::new();
         let (mut count, mut bytes) = (0, 0);
         for (head, only) in self.chains.only_readable() {
@@ -300,7 +300,7 @@ impl<'p> Singly<'_, 'p> {
             let Some(extent) = memory.extent(buffer.gpa, buffer.len) else {
                 break;
             };
-            let Ok(frame) = pool.build_one(extent, header::LEN, MAX_FRAME) else {
+            let Ok(frame) = row.build(extent, header::LEN, MAX_FRAME) else {
                 break;
             };
             frame.set_token(token(count, head));
@@ -310,11 +310,14 @@ impl<'p> Singly<'_, 'p> {
             {
                 self.pull.lane.dropped(reason, 1);
                 self.dropped.push(Used { head, written: 0 });
+                let mut before;
+                (before, row) = row.end_before_last();
+                described.append(&mut before);
                 continue;
             }
             bytes += frame.data_len();
-            described.push(frame);
         }
+        described.append(&mut row.end());
         *frames = described;
         (count, bytes)
     }

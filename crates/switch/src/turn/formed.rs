@@ -22,7 +22,7 @@ impl<'p> Burst<'_, 'p> {
         place: Place,
         mut run: NblQueue<'p>,
         sorted: &mut Sorted<'_, 'p>,
-        judged: &Judged<'_>,
+        judged: &Judged<'_, '_>,
     ) -> Result<(), Fault> {
         match place {
             Place::Ring { .. } => {

@@ -6,10 +6,9 @@ use crate::policy::{Audience, Class, Form, Judgement, Verdict};
 use crate::port::Entry;
 use crate::snapshot::View;
 
-/// The last verdict, and the bytes that it hangs on: both addresses and what can be a tag.
-pub(super) struct Judged<'a> {
-    header: [u8; DECISIVE],
-    verdict: Option<Verdict>,
+/// The last verdict, and what it says of the receiver.
+pub(super) struct Judged<'l, 'a> {
+    last: &'l mut Last,
     /// The port behind the queue of that verdict.
     pub(super) receiver: Option<&'a Entry>,
     /// What a network that is not plain wants to know besides.
@@ -18,12 +17,12 @@ pub(super) struct Judged<'a> {
     pub(super) audience: Audience<'a>,
 }
 
-/// What a ring keeps of it from one burst to the next. The verdict holds for the tick that it was made in, in which its source was
-/// noted already, and until there is another snapshot.
+/// A verdict, and the bytes that it hangs on: both addresses and what can be a tag. A ring keeps it from one burst to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Last {
     header: [u8; DECISIVE],
     verdict: Option<Verdict>,
+    /// When it was made. In every tick the source has to be noted anew.
     tick: Tick,
 }
 
@@ -39,59 +38,61 @@ const DECISIVE: usize = 16;
 /// Bytes of a header with a tag.
 const HEADER_AND_TAG: usize = 18;
 
-impl<'a> Judged<'a> {
+impl<'l, 'a> Judged<'l, 'a> {
     /// Goes on with the last verdict, if it still holds. A network that is not plain wants to know more than is kept.
     #[inline]
-    pub(super) fn resume(last: &Last, now: Tick, network: &'a View) -> Self {
-        let holds = network.is_plain && last.tick == now;
-        let verdict = last.verdict.filter(|_| holds);
+    pub(super) fn resume(last: &'l mut Last, now: Tick, network: &'a View) -> Self {
+        if !network.is_plain || last.tick != now {
+            last.verdict = None;
+            last.tick = now;
+        }
         Self {
-            header: last.header,
-            verdict,
-            receiver: verdict.and_then(|verdict| receiver(verdict, network)),
+            receiver: last.verdict.and_then(|verdict| receiver(verdict, network)),
+            last,
             class: Class::default(),
             form: Form::AsSent,
             audience: Audience::All,
         }
     }
 
-    /// What to [resume](Self::resume) with.
-    #[inline]
-    pub(super) fn keep(&self, last: &mut Last, now: Tick) {
-        last.header = self.header;
-        last.verdict = self.verdict;
-        last.tick = now;
-    }
-
+    /// The last verdict, if it is that of this frame too.
     #[inline]
     pub(super) fn again(&self, lookahead: &[u8]) -> Option<Verdict> {
-        if self.is_again(lookahead) {
-            self.verdict
-        } else {
-            None
-        }
+        self.last.verdict.filter(|_| self.alike().are(lookahead))
     }
 
-    /// Whether the verdict is that of this frame too.
+    /// The frames that the last verdict is for.
     #[inline]
-    pub(super) fn is_again(&self, lookahead: &[u8]) -> bool {
-        self.verdict.is_some() && lookahead.first_chunk() == Some(&self.header)
+    pub(super) fn alike(&self) -> Alike {
+        Alike(self.last.verdict.map(|_| self.last.header))
     }
 
     #[inline]
     pub(super) fn note(&mut self, lookahead: &[u8], judgement: Judgement<'a>, network: &'a View) {
         let header = lookahead.first_chunk().filter(|_| !judgement.is_once);
-        self.verdict = header.map(|header| {
-            self.header = *header;
+        self.last.verdict = header.map(|header| {
+            self.last.header = *header;
             judgement.verdict
         });
         if !network.is_plain {
             (self.class, self.form) = (judgement.class, judgement.form);
             self.audience = judgement.audience;
             // A frame that is cut off behind its tag says nothing of the next one.
-            self.verdict = self.verdict.filter(|_| lookahead.len() >= HEADER_AND_TAG);
+            let last = &mut self.last.verdict;
+            *last = last.filter(|_| lookahead.len() >= HEADER_AND_TAG);
         }
         self.receiver = receiver(judgement.verdict, network);
+    }
+}
+
+/// Frames with one verdict. A value of its own, which a loop over a burst keeps at hand.
+#[derive(Clone, Copy)]
+pub(super) struct Alike(Option<[u8; DECISIVE]>);
+
+impl Alike {
+    #[inline]
+    pub(super) fn are(&self, lookahead: &[u8]) -> bool {
+        self.0.is_some() && lookahead.first_chunk() == self.0.as_ref()
     }
 }
 
