@@ -93,7 +93,7 @@ impl Reservation {
         self.offloads
     }
 
-    /// Where the buffers of the next frames go that take one each; [`Reservation::note_singly`] says how many came.
+    /// Where the next buffers go; [`Reservation::note_singly`] or [`Reservation::note_more`] says how many came.
     #[inline]
     pub fn vacant(&mut self) -> &mut [Filled] {
         &mut self.buffers[self.noted..]
@@ -104,6 +104,12 @@ impl Reservation {
     pub fn note_singly(&mut self, frames: u16) {
         self.noted = (self.noted + usize::from(frames)).min(CAPACITY);
         self.frames += frames;
+    }
+
+    /// Notes the first `buffers` that were written to [`Reservation::vacant`], all for the frame at hand.
+    #[inline]
+    pub fn note_more(&mut self, buffers: u16) {
+        self.noted = (self.noted + usize::from(buffers)).min(CAPACITY);
     }
 
     /// Notes a buffer for the frame at hand. The caller asked [`Reservation::is_full`].

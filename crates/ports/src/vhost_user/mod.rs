@@ -7,12 +7,14 @@
 //!                                ├ vring       what a ring needs to run
 //!                                ├ from_guest  transmit queue -> frames   (owned by a worker)
 //!                                └ to_guest    frames -> receive queue    (shared by workers)
+//!                                   └ buffers   loops over the usual buffers
 //! ```
 //!
 //! Each port has a thread of its own for the protocol, so a VMM that sends half a message keeps nobody
 //! else waiting. Frames never pass through it.
 
 mod ahead;
+mod buffers;
 mod connection;
 mod eventfd;
 mod features;

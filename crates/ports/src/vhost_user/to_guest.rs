@@ -6,11 +6,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nbl::{Nbl, NblQueue, Pool, ReceiveChain};
-use shmem::{GuestMemory, Lookup};
+use shmem::GuestMemory;
 use switch::offload::Offloads;
-use switch::{Fault, Filled, Reservation, ToGuest};
+use switch::{Fault, Reservation, ToGuest};
 use virtq::{Buf, Chain, Chains, Lease, Ring, Used};
 
+use super::buffers::{Places, Spread, prefetch};
 use super::eventfd::Call;
 use super::header;
 
@@ -163,13 +164,11 @@ impl ToGuestRing {
         frames: nbl::Iter<'p>,
         reservation: &mut Reservation,
     ) -> Result<(), Fault> {
-        let mut left = frames.len();
         for frame in frames {
             let noted = reservation.buffers().len();
-            match self.receive(state, pool, frame, left, reservation) {
+            match self.receive(state, pool, frame, reservation) {
                 Ok(()) => {
                     reservation.next_frame();
-                    left -= 1;
                     continue;
                 }
                 Err(NoRoom::Fault(fault)) => {
@@ -188,58 +187,82 @@ impl ToGuestRing {
             state.give_back(reservation, noted);
             frame.set_receive(None);
             reservation.misfit();
-            left -= 1;
         }
         Ok(())
     }
 
     /// Takes buffers for one frame and the virtio-net header in front of it. The chains taken are noted in `reservation`
-    /// whether or not the frame finds room; `frames` are still to come, this one included.
+    /// whether or not the frame finds room.
     #[inline]
     fn receive<'p>(
         &self,
         state: &mut State,
         pool: &'p Pool,
         frame: Nbl<'p>,
-        frames: usize,
         reservation: &mut Reservation,
     ) -> Result<(), NoRoom> {
-        let mut receive = ReceiveChain::new();
-        let mut missing = header::LEN as u32 + frame.data_len();
-        let mut taken = 0;
-        while missing > 0 {
-            if usize::from(taken) == Reservation::MAX_BUFFERS_A_FRAME {
+        let mut spread = Spread {
+            pool,
+            receive: ReceiveChain::new(),
+            missing: header::LEN as u32 + frame.data_len(),
+            taken: 0,
+        };
+        while spread.missing > 0 {
+            if self.mergeable && self.spread(state, &mut spread, reservation) > 0 {
+                continue;
+            }
+            if usize::from(spread.taken) == Reservation::MAX_BUFFERS_A_FRAME {
                 return Err(NoRoom::Never);
             }
             if reservation.is_full() {
                 return Err(NoRoom::NotNow);
             }
-            let chain = state.next(&self.memory, frames)?;
-            taken += 1;
+            let chain = state.next(&self.memory)?;
+            spread.taken += 1;
             let head = chain.head();
             if !chain.readable().is_empty() {
                 return Err(NoRoom::Fault(Fault::new(format_args!(
                     "its receive queue has a chain with device-readable buffers (head {head})"
                 ))));
             }
-            let before = receive.len_bytes();
+            let before = spread.receive.len_bytes();
             for &buffer in chain.writable() {
-                let len = buffer.len.min(missing);
-                missing -= len;
-                let described = self.describe(pool, Buf { len, ..buffer }, &mut receive);
+                let len = buffer.len.min(spread.missing);
+                spread.missing -= len;
+                let described = self.describe(pool, Buf { len, ..buffer }, &mut spread.receive);
                 if described.is_err() {
                     // Noted all the same, for it was taken.
                     reservation.note(head, 0);
                 }
                 described?;
             }
-            reservation.note(head, receive.len_bytes() - before);
-            if missing > 0 && !self.mergeable {
+            reservation.note(head, spread.receive.len_bytes() - before);
+            if spread.missing > 0 && !self.mergeable {
                 return Err(NoRoom::Never);
             }
         }
-        frame.set_receive_behind(&header::to_guest(frame, taken), receive);
+        frame.set_receive_behind(&header::to_guest(frame, spread.taken), spread.receive);
         Ok(())
+    }
+
+    /// Spreads a frame over the next chains in stock, as long as they are of one buffer in one block. Says over how many.
+    #[inline]
+    fn spread(
+        &self,
+        state: &mut State,
+        spread: &mut Spread<'_>,
+        reservation: &mut Reservation,
+    ) -> u16 {
+        let number = reservation.frames();
+        let chains = state.chains.only_writable_from(state.spent);
+        let filled = reservation.vacant();
+        let added = match self.memory.single() {
+            Some(memory) => spread.over(memory, chains, filled, number),
+            None => spread.over(&*self.memory, chains, filled, number),
+        };
+        reservation.note_more(added);
+        state.spent += usize::from(added);
+        added
     }
 
     /// Adds one receive buffer's bytes, as segments of the blocks they lie in, and starts to bring the first of them into
@@ -314,11 +337,14 @@ impl ToGuest for ToGuestRing {
 }
 
 impl State {
-    /// The next chain, of those taken or of up to `most` taken now.
+    /// The next chain, of those taken or of those that are taken now.
     #[inline]
-    fn next(&mut self, memory: &GuestMemory, most: usize) -> Result<Chain<'_>, NoRoom> {
-        if self.spent == self.chains.len() && self.take(memory, most).map_err(NoRoom::Fault)? == 0 {
-            return Err(NoRoom::NotNow);
+    fn next(&mut self, memory: &GuestMemory) -> Result<Chain<'_>, NoRoom> {
+        if self.spent == self.chains.len() {
+            let taken = self.take(memory, nbl::BURST);
+            if taken.map_err(NoRoom::Fault)? == 0 {
+                return Err(NoRoom::NotNow);
+            }
         }
         self.spent += 1;
         Ok(self.chains.chain(self.spent - 1))
@@ -352,62 +378,6 @@ impl State {
     /// Whether the buffers noted are all that the ring can ever have.
     fn is_all_taken(&self, reservation: &Reservation) -> bool {
         reservation.buffers().len() == usize::from(self.ring.size())
-    }
-}
-
-/// Frames, the chains that they are to go into, and where that is written down.
-struct Places<'a, 'p, C> {
-    pool: &'p Pool,
-    frames: nbl::Iter<'p>,
-    chains: C,
-    filled: &'a mut [Filled],
-    /// The number of the first frame in the reservation.
-    first: u16,
-}
-
-impl<'p, C: Iterator<Item = (u16, Option<Buf>)>> Places<'_, 'p, C> {
-    /// Attaches to each of the first frames the only buffer of the chain beside it, as long as there is just one and the frame
-    /// fits. A loop of its own, free of whatever else frames and chains can be.
-    #[inline(never)]
-    fn attach<'m>(
-        self,
-        memory: impl Lookup<'m>,
-        header: impl Fn(Nbl<'p>) -> [u8; header::LEN],
-    ) -> u16 {
-        let mut number = self.first;
-        let places = self.chains.zip(self.filled);
-        for (frame, ((head, only), filled)) in self.frames.zip(places) {
-            let bytes = header::LEN as u32 + frame.data_len();
-            let Some(buffer) = only.filter(|buffer| buffer.len >= bytes) else {
-                break;
-            };
-            let Some(extent) = memory.extent(buffer.gpa, bytes) else {
-                break;
-            };
-            let Some(piece) = extent.whole() else { break };
-            if !frame.receive_into(self.pool, &header(frame), piece) {
-                break;
-            }
-            *filled = Filled {
-                id: head,
-                frame: number,
-                bytes,
-            };
-            number += 1;
-        }
-        number - self.first
-    }
-}
-
-/// Starts to bring the first lines of all buffers into the cache.
-#[inline(never)]
-fn prefetch<'m>(memory: impl Lookup<'m>, chains: &Chains) {
-    for (_, only) in chains.only_writable_from(0) {
-        if let Some(buffer) = only
-            && let Some(extent) = memory.extent(buffer.gpa, buffer.len)
-        {
-            extent.window().prefetch_write();
-        }
     }
 }
 
