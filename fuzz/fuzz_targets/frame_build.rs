@@ -119,14 +119,19 @@ impl World {
             let ranges: Vec<_> = frame.chain.iter().map(|buffer| buffer.range()).collect();
             let pieces = self.pool.segments_left();
             let frames_left = self.pool.frames_left();
-            // A chain of one buffer in one region can be described in either way.
+            // A chain of one buffer in one region can be described in either way; here as a row of its own.
             let extent = match ranges[..] {
                 [(gpa, len)] if frame.max_frame % 2 == 0 => self.sender.extent(gpa, len).ok(),
                 _ => None,
             };
             let chain = ranges.iter().copied();
             let built = match extent {
-                Some(extent) => self.pool.build_one(extent, header, max_frame),
+                Some(extent) => {
+                    let mut row = self.pool.row();
+                    let built = row.build(extent, header, max_frame);
+                    assert_eq!(row.end().len(), usize::from(built.is_ok()));
+                    built
+                }
                 None => self.pool.build(&self.sender, chain, header, max_frame),
             };
             let facts = Facts::of(&ranges, header as u64);
