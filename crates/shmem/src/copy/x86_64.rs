@@ -132,105 +132,50 @@ unsafe fn up_to_16(src: *const u8, dst: *mut u8, len: usize) {
     }
 }
 
+/// Moves sixteen bytes at each of these places, counted from the front and from behind the end. All are read before any is
+/// written.
+macro_rules! move_ends {
+    ($src:ident, $dst:ident, $len:ident: $($front:ident $at:literal),+; $($back:ident $left:literal),+) => {
+        asm!(
+            $(concat!("movdqu {", stringify!($front), "}, [{src} + ", $at, "]"),)+
+            $(concat!("movdqu {", stringify!($back), "}, [{src} + {len} - ", $left, "]"),)+
+            $(concat!("movdqu [{dst} + ", $at, "], {", stringify!($front), "}"),)+
+            $(concat!("movdqu [{dst} + {len} - ", $left, "], {", stringify!($back), "}"),)+
+            src = in(reg) $src, dst = in(reg) $dst, len = in(reg) $len,
+            $($front = out(xmm_reg) _,)+
+            $($back = out(xmm_reg) _,)+
+            options(nostack, preserves_flags)
+        )
+    };
+}
+
 #[inline]
 unsafe fn up_to_32(src: *const u8, dst: *mut u8, len: usize) {
     // SAFETY: sixteen bytes from the front and sixteen from the back are inside sixteen to thirty-two.
-    unsafe {
-        asm!(
-            "movdqu {a}, [{src}]",
-            "movdqu {b}, [{src} + {len} - 16]",
-            "movdqu [{dst}], {a}",
-            "movdqu [{dst} + {len} - 16], {b}",
-            src = in(reg) src, dst = in(reg) dst, len = in(reg) len, a = out(xmm_reg) _, b = out(xmm_reg) _,
-            options(nostack, preserves_flags)
-        );
-    }
+    unsafe { move_ends!(src, dst, len: a 0; b 16) }
 }
 
 #[inline]
 unsafe fn up_to_64(src: *const u8, dst: *mut u8, len: usize) {
     // SAFETY: 32 bytes from the front and 32 from the back are inside 32 to 64.
-    unsafe {
-        asm!(
-            "movdqu {a}, [{src}]",
-            "movdqu {b}, [{src} + 16]",
-            "movdqu {c}, [{src} + {len} - 32]",
-            "movdqu {d}, [{src} + {len} - 16]",
-            "movdqu [{dst}], {a}",
-            "movdqu [{dst} + 16], {b}",
-            "movdqu [{dst} + {len} - 32], {c}",
-            "movdqu [{dst} + {len} - 16], {d}",
-            src = in(reg) src, dst = in(reg) dst, len = in(reg) len,
-            a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
-            options(nostack, preserves_flags)
-        );
-    }
+    unsafe { move_ends!(src, dst, len: a 0, b 16; c 32, d 16) }
 }
 
 #[inline]
 unsafe fn up_to_128(src: *const u8, dst: *mut u8, len: usize) {
     // SAFETY: 64 bytes from the front and 64 from the back are inside 64 to 128.
-    unsafe {
-        asm!(
-            "movdqu {a}, [{src}]",
-            "movdqu {b}, [{src} + 16]",
-            "movdqu {c}, [{src} + 32]",
-            "movdqu {d}, [{src} + 48]",
-            "movdqu {e}, [{src} + {len} - 64]",
-            "movdqu {f}, [{src} + {len} - 48]",
-            "movdqu {g}, [{src} + {len} - 32]",
-            "movdqu {h}, [{src} + {len} - 16]",
-            "movdqu [{dst}], {a}",
-            "movdqu [{dst} + 16], {b}",
-            "movdqu [{dst} + 32], {c}",
-            "movdqu [{dst} + 48], {d}",
-            "movdqu [{dst} + {len} - 64], {e}",
-            "movdqu [{dst} + {len} - 48], {f}",
-            "movdqu [{dst} + {len} - 32], {g}",
-            "movdqu [{dst} + {len} - 16], {h}",
-            src = in(reg) src, dst = in(reg) dst, len = in(reg) len,
-            a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
-            e = out(xmm_reg) _, f = out(xmm_reg) _, g = out(xmm_reg) _, h = out(xmm_reg) _,
-            options(nostack, preserves_flags)
-        );
-    }
+    unsafe { move_ends!(src, dst, len: a 0, b 16, c 32, d 48; e 64, f 48, g 32, h 16) }
 }
 
 #[inline]
 unsafe fn up_to_192(src: *const u8, dst: *mut u8, len: usize) {
     // SAFETY: 96 bytes from the front and 96 from the back are inside 96 to 192.
     unsafe {
-        asm!(
-            "movdqu {a}, [{src}]",
-            "movdqu {b}, [{src} + 16]",
-            "movdqu {c}, [{src} + 32]",
-            "movdqu {d}, [{src} + 48]",
-            "movdqu {e}, [{src} + 64]",
-            "movdqu {f}, [{src} + 80]",
-            "movdqu {g}, [{src} + {len} - 96]",
-            "movdqu {h}, [{src} + {len} - 80]",
-            "movdqu {i}, [{src} + {len} - 64]",
-            "movdqu {j}, [{src} + {len} - 48]",
-            "movdqu {k}, [{src} + {len} - 32]",
-            "movdqu {l}, [{src} + {len} - 16]",
-            "movdqu [{dst}], {a}",
-            "movdqu [{dst} + 16], {b}",
-            "movdqu [{dst} + 32], {c}",
-            "movdqu [{dst} + 48], {d}",
-            "movdqu [{dst} + 64], {e}",
-            "movdqu [{dst} + 80], {f}",
-            "movdqu [{dst} + {len} - 96], {g}",
-            "movdqu [{dst} + {len} - 80], {h}",
-            "movdqu [{dst} + {len} - 64], {i}",
-            "movdqu [{dst} + {len} - 48], {j}",
-            "movdqu [{dst} + {len} - 32], {k}",
-            "movdqu [{dst} + {len} - 16], {l}",
-            src = in(reg) src, dst = in(reg) dst, len = in(reg) len,
-            a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
-            e = out(xmm_reg) _, f = out(xmm_reg) _, g = out(xmm_reg) _, h = out(xmm_reg) _,
-            i = out(xmm_reg) _, j = out(xmm_reg) _, k = out(xmm_reg) _, l = out(xmm_reg) _,
-            options(nostack, preserves_flags)
-        );
+        move_ends!(
+            src, dst, len:
+            a 0, b 16, c 32, d 48, e 64, f 80;
+            g 96, h 80, i 64, j 48, k 32, l 16
+        )
     }
 }
 
