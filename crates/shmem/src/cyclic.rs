@@ -87,8 +87,17 @@ impl<T: Word, const N: usize> Cyclic<T, N> {
     /// nothing.
     #[inline]
     pub fn prefetch_write(&self, index: usize, count: usize) {
-        for ahead in (0..count).step_by(LINE / size_of::<[T; N]>()) {
-            prefetch_line_for_write(self.element(index.wrapping_add(ahead)).cast().as_ptr());
+        const { assert!(size_of::<[T; N]>() <= LINE) }
+        let prefetch = |ahead: usize| {
+            let element = self.element(index.wrapping_add(ahead));
+            prefetch_line_for_write(element.cast().as_ptr());
+        };
+        (0..count)
+            .step_by(LINE / size_of::<[T; N]>())
+            .for_each(prefetch);
+        // The first may not begin its line, and then the last is in one more.
+        if count > 1 {
+            prefetch(count - 1);
         }
     }
 
