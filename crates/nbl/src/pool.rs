@@ -12,8 +12,8 @@
 //! ```
 //!
 //! Invariant: everything before `next_frame`, below `pieces_taken` and below `receive_taken` may be in use; the rest is not. A
-//! mark goes back only in [`Pool::reset`], which nothing that was taken survives, and in [`Pool::rewind_receive`], which says what
-//! becomes of it.
+//! mark goes back only in [`Pool::reset`], which nothing that was taken survives, in [`Pool::rewind_receive`], which says what
+//! becomes of it, and when a [`Row`](crate::Row), which takes all frames, gives back those that it has not built.
 
 #![allow(unsafe_code, reason = "UNSAFETY: links the structures to one another")]
 

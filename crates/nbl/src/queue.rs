@@ -1,8 +1,9 @@
 //! A chain of frames, linked through their own `Next`.
 //!
-//! Invariant: a queue that is not empty was linked by this file or as a [`Row`](crate::Row), from `first` to `last`, of frames of
-//! one burst. Each ends its chain when it is pushed, so every link that is followed leads to a frame of that burst, whatever else was linked in
-//! between. Who puts one frame into two queues gets frames in the wrong queue, but never more than `len` of them.
+//! Invariant: a queue that is not empty was linked by this file or as a [`Row`](crate::Row), from `first` to `last`, of frames
+//! of one burst. Each ends its chain when it is pushed, so every link that is followed leads to a frame of that burst, whatever
+//! else was linked in between. Who puts one frame into two queues gets frames in the wrong queue, but never more than `len` of
+//! them.
 
 #![allow(unsafe_code, reason = "UNSAFETY: follows the links of frames")]
 
